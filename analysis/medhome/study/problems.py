@@ -1,0 +1,43 @@
+"""What can go wrong, each with the exit code that the command line gives it.
+
+Every message names the place (file, column, row or key) and says what to do; a caller may show
+``str(error)`` to a person as it is.
+"""
+
+from __future__ import annotations
+
+
+class MedhomeError(Exception):
+    """A problem that medhome explains; anything else that escapes is a defect of medhome."""
+
+    exit_code = 1
+
+
+class ModelRefusal(MedhomeError):
+    """A model that cannot be fitted honestly on these data (exit code 1)."""
+
+    exit_code = 1
+
+
+class StudyFileError(MedhomeError):
+    """A study file, a parameter or a command line that cannot be read as meant (exit code 2)."""
+
+    exit_code = 2
+
+
+class NumbersDiffer(MedhomeError):
+    """A verification that ran and found other numbers (exit code 3)."""
+
+    exit_code = 3
+
+
+class DataProblem(MedhomeError):
+    """Input data that are not as the contract describes them (exit code 4)."""
+
+    exit_code = 4
+
+
+class DisclosureRefused(MedhomeError):
+    """A release that would let a reader derive a small count (exit code 5)."""
+
+    exit_code = 5

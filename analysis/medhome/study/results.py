@@ -1,0 +1,338 @@
+"""What an evaluation found: frozen, complete, saved as JSON and Parquet.
+
+Effects are actual minus expected: negative means that care cost less. Dollars are floats here, per member
+per month (PMPM) unless a name says otherwise. Frames are tidy; their columns are listed with each class.
+A frame's ``COUNTS`` say which columns are numbers of people or of organisations (withheld when small) and
+``RESTING`` which columns rest on them and are withheld with them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """One number with its uncertainty.
+
+    ``kind``: count (exact whole number), exact (arithmetic on the data), estimate (deterministic fit),
+    simulated (rests on random draws; then ``rtol`` and ``why`` say how far it may move).
+    """
+
+    value: float | None
+    unit: str
+    kind: str = "estimate"
+    label: str = ""
+    method: str = ""
+    se: float | None = None
+    p: float | None = None
+    ci90: tuple[float, float] | None = None
+    ci95: tuple[float, float] | None = None
+    n: Mapping[str, int] = field(default_factory=dict)
+    digits: int = 2
+    headline: bool = False
+    rtol: float = 1e-8
+    why: str = ""
+    suppressed: bool = False
+
+    def negated(self, **changes: Any) -> Estimate:
+        """The same number with its sign turned (for savings only)."""
+
+        def turn(ci: tuple[float, float] | None) -> tuple[float, float] | None:
+            return None if ci is None else (-ci[1], -ci[0])
+
+        value = None if self.value is None else -self.value
+        return dataclasses.replace(self, value=value, ci90=turn(self.ci90), ci95=turn(self.ci95), **changes)
+
+    def shifted(self, by: float, **changes: Any) -> Estimate:
+        """The same number plus a constant that carries no uncertainty."""
+
+        def move(ci: tuple[float, float] | None) -> tuple[float, float] | None:
+            return None if ci is None else (ci[0] + by, ci[1] + by)
+
+        value = None if self.value is None else self.value + by
+        return dataclasses.replace(self, value=value, ci90=move(self.ci90), ci95=move(self.ci95), **changes)
+
+    def scaled(self, by: float, **changes: Any) -> Estimate:
+        """The same number times a positive constant."""
+
+        def grow(ci: tuple[float, float] | None) -> tuple[float, float] | None:
+            return None if ci is None else (ci[0] * by, ci[1] * by)
+
+        value = None if self.value is None else self.value * by
+        se = None if self.se is None else self.se * by
+        return dataclasses.replace(self, value=value, se=se, ci90=grow(self.ci90), ci95=grow(self.ci95), **changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attrition:
+    """Exhibit T1: who is left after each rule.
+
+    frame: one row per rule and arm, in order: ``step`` (0, 1, ...), ``rule`` (id), ``label`` (in words),
+    ``arm``, ``members``, ``member_months``, ``allowed_usd`` (left after the rule), ``members_dropped``,
+    ``member_months_dropped``, ``allowed_usd_dropped``.
+    """
+
+    frame: pd.DataFrame
+    COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"frame": ("members", "members_dropped")}
+    RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
+        "frame": ("member_months", "allowed_usd", "member_months_dropped", "allowed_usd_dropped")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataQuality:
+    """What the input checks found, and where the dollars went.
+
+    rules: one row per rule: ``rule`` (id), ``table``, ``column``, ``severity`` (error, warning, note),
+        ``label``, ``count``, ``rows``, ``share``, ``dollars_usd``, ``examples`` (up to five keys, private).
+    waterfall: from raw dollars in the files to dollars in the model: ``step``, ``reason`` (id), ``label``,
+        ``lines``, ``allowed_usd`` (change; the first row is the raw total, the last the model's total; all
+        but the last add up to the last, to the cent), ``paid_usd``.
+    volumes: one row per arm and month: ``arm``, ``month``, ``claim_lines``, ``allowed_usd``,
+        ``member_months``, ``members``.
+    inputs: one row per file: ``role``, ``name``, ``rows``, ``bytes``, ``sha256``, ``content_sha256``.
+    """
+
+    rules: pd.DataFrame
+    waterfall: pd.DataFrame
+    volumes: pd.DataFrame
+    inputs: pd.DataFrame
+    COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"volumes": ("members",)}
+    RESTING: ClassVar[dict[str, tuple[str, ...]]] = {"volumes": ("claim_lines", "allowed_usd", "member_months")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cohort:
+    """Exhibit T2: who was compared, at baseline.
+
+    balance: one row per characteristic: ``characteristic`` (id), ``label``, ``unit``, ``treated``,
+        ``comparison`` (means), ``smd`` (standardised mean difference), ``variance_ratio``.
+    organizations: one row per organisation: ``organization_id``, ``label`` (neutral, "Comparison 07"),
+        ``arm``, ``practices``, ``clinicians``, ``members``, ``baseline_member_months``,
+        ``performance_member_months``, ``baseline_pmpm``, ``performance_pmpm``.
+    """
+
+    balance: pd.DataFrame
+    organizations: pd.DataFrame
+    members: Mapping[str, int]
+    member_months: Mapping[str, float]
+    practices: Mapping[str, int]
+    organizations_n: Mapping[str, int]
+    clinicians: Mapping[str, int]
+    COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"organizations": ("members", "practices", "clinicians")}
+    RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
+        "organizations": ("baseline_member_months", "performance_member_months", "baseline_pmpm", "performance_pmpm")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RiskModelResult:
+    """The cost model behind "expected": exhibits T8 to T10.
+
+    terms: ``term``, ``label``, ``coefficient_pmpm``, ``se``, ``member_months``, ``members``.
+    calibration: one row per decile of predicted cost and arm: ``decile``, ``arm``, ``members``,
+        ``member_months``, ``actual_pmpm``, ``predicted_pmpm``, ``predictive_ratio``.
+    accuracy: ``population``, ``r2``, ``mae_share``, ``cpm``, ``predictive_ratio``, ``member_months``.
+    """
+
+    name: str
+    version: str
+    fitted_on: str
+    terms: pd.DataFrame
+    calibration: pd.DataFrame
+    accuracy: pd.DataFrame
+    COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"calibration": ("members",), "terms": ("members",)}
+    RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
+        "calibration": ("member_months", "actual_pmpm", "predicted_pmpm", "predictive_ratio"),
+        "terms": ("coefficient_pmpm", "se", "member_months")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectedCosts:
+    """Exhibit T5: expected and actual cost, under each definition of "expected".
+
+    definitions: one row per definition: ``definition`` (E1, E2, ...), ``label``, ``compares`` ("versus
+        expected" for a change, "versus peers" for a level), ``baseline_pmpm``, ``trend_ratio``,
+        ``risk_ratio``, ``expected_pmpm``, ``actual_pmpm``, ``difference_pmpm``, ``lo90``, ``hi90``,
+        ``lo95``, ``hi95``, ``ae_ratio``, ``primary`` (bool), ``note``.
+    series: one row per quarter: ``quarter`` (event quarter), ``first_month``, ``expected_pmpm``,
+        ``actual_pmpm``, ``comparison_pmpm``, ``member_months``, ``members`` (of the treated arm).
+    """
+
+    definitions: pd.DataFrame
+    series: pd.DataFrame
+    primary: str
+    COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"series": ("members",)}
+    RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
+        "series": ("expected_pmpm", "actual_pmpm", "comparison_pmpm", "member_months")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DidResult:
+    """The difference in differences and how sure it is: exhibits T7 and T19.
+
+    headline: the effect in dollars PMPM with the interval that the inference rules recommend.
+    detectable: the smallest effect found with 80% power (to be read before the estimate).
+    probability_lower_cost: from the random-effects interval's own distribution.
+    methods: exhibit T19, one row per method: ``method`` (id), ``label``, ``estimate``, ``se``, ``df``,
+        ``lo90``, ``hi90``, ``lo95``, ``hi95``, ``p``, ``valid`` (bool: may be read as a finding in this
+        setting), ``size_note`` (false-alarm rate that simulation found for the nearest setting), ``note``,
+        ``headline`` (bool).
+    event_study: T7, one row per event quarter: ``quarter``, ``first_month``, ``estimate``, ``se``,
+        ``lo95``, ``hi95`` (organisation random effects), ``reference`` (bool), ``member_months``, ``members``.
+    variance_shares: ``source`` (id), ``label``, ``share``: what the interval's width is made of.
+    pre_trend: difference of pre-period slopes, PMPM per year, with its interval.
+    """
+
+    headline: Estimate
+    detectable: Estimate
+    probability_lower_cost: Estimate
+    relative: Estimate
+    methods: pd.DataFrame
+    event_study: pd.DataFrame
+    variance_shares: pd.DataFrame
+    pre_trend: Estimate
+    treated_organizations: int
+    comparison_organizations: int
+    organization_sd_pmpm: float
+    autocorrelation: float
+    rule: str
+    warnings: tuple[str, ...] = ()
+    COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"event_study": ("members",)}
+    RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
+        "event_study": ("estimate", "se", "lo95", "hi95", "member_months")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Savings:
+    """Exhibit T15: savings (positive = cost less) gross and net of the program's fees.
+
+    rows: keyed by id (gross_pmpm, fees_pmpm, net_pmpm, gross_total_usd, net_total_usd, roi_ratio ...).
+    by_year: T6, one row per program year: ``year``, ``first_month``, ``last_month``, ``member_months``,
+        ``members``, ``actual_pmpm``, ``expected_pmpm``, ``gross_pmpm``, ``lo95``, ``hi95``, ``fees_pmpm``, ``net_pmpm``.
+    """
+
+    rows: Mapping[str, Estimate]
+    by_year: pd.DataFrame
+    COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"by_year": ("members",)}
+    RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
+        "by_year": ("member_months", "actual_pmpm", "expected_pmpm", "gross_pmpm", "lo95", "hi95", "net_pmpm")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One check of the study: ``passed`` is true, false, or none when it only informs.
+
+    ``sentence`` is generated from the result and shown as it is. ``front_page`` checks that did not pass
+    are shown on the first page.
+    """
+
+    id: str
+    sentence: str
+    passed: bool | None
+    front_page: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Everything that one evaluation found; complete, or it does not exist."""
+
+    study_id: str
+    fingerprint: str
+    periods: Mapping[str, str]
+    attrition: Attrition
+    quality: DataQuality
+    cohort: Cohort
+    risk: RiskModelResult
+    expected: ExpectedCosts
+    did: DidResult
+    savings: Savings
+    checks: tuple[Check, ...]
+
+    PARTS: ClassVar[tuple[str, ...]] = ("attrition", "quality", "cohort", "risk", "expected", "did", "savings")
+
+
+_PARTS: dict[str, type] = {
+    "attrition": Attrition, "quality": DataQuality, "cohort": Cohort, "risk": RiskModelResult,
+    "expected": ExpectedCosts, "did": DidResult, "savings": Savings,
+}
+
+
+def frames(part: Any) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The data frames of one part of an evaluation, by field name."""
+    for item in dataclasses.fields(part):
+        value = getattr(part, item.name)
+        if isinstance(value, pd.DataFrame):
+            yield item.name, value
+
+
+def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
+    """Write an evaluation as one JSON file and one Parquet file per frame."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plain: dict[str, Any] = {
+        "study_id": evaluation.study_id, "fingerprint": evaluation.fingerprint,
+        "periods": dict(evaluation.periods), "checks": [dataclasses.asdict(c) for c in evaluation.checks]}
+    for name in Evaluation.PARTS:
+        part = getattr(evaluation, name)
+        fields: dict[str, Any] = {}
+        for item in dataclasses.fields(part):
+            value = getattr(part, item.name)
+            if isinstance(value, pd.DataFrame):
+                value.reset_index(drop=True).to_parquet(folder / f"{name}.{item.name}.parquet", index=False)
+            else:
+                fields[item.name] = to_plain(value)
+        plain[name] = fields
+    text = json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    (folder / "evaluation.json").write_text(text, encoding="utf-8")
+
+
+def load_evaluation(folder: Path) -> Evaluation:
+    """Read an evaluation that `save_evaluation` wrote."""
+    plain = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    parts: dict[str, Any] = {}
+    for name, kind in _PARTS.items():
+        values: dict[str, Any] = {k: from_plain(v) for k, v in plain[name].items()}
+        for item in dataclasses.fields(kind):
+            if item.name not in values:
+                values[item.name] = pd.read_parquet(folder / f"{name}.{item.name}.parquet")
+        parts[name] = kind(**values)
+    return Evaluation(
+        study_id=plain["study_id"], fingerprint=plain["fingerprint"], periods=plain["periods"],
+        checks=tuple(Check(**c) for c in plain["checks"]), **parts)
+
+
+def to_plain(value: Any) -> Any:
+    """A value as JSON can hold it; estimates keep their type by a marker, NaN becomes null."""
+    if isinstance(value, Estimate):
+        return {"estimate": {k: to_plain(v) for k, v in dataclasses.asdict(value).items()}}
+    if isinstance(value, Mapping):
+        return {str(k): to_plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(v) for v in value]
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def from_plain(value: Any) -> Any:
+    """The inverse of `to_plain` for the values that results hold."""
+    if isinstance(value, dict) and set(value) == {"estimate"}:
+        fields = value["estimate"]
+        for ci in ("ci90", "ci95"):
+            if fields.get(ci) is not None:
+                fields[ci] = tuple(fields[ci])
+        return Estimate(**fields)
+    if isinstance(value, dict):
+        return {k: from_plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return tuple(from_plain(v) for v in value)
+    return value
