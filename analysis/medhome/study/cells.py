@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -94,8 +95,12 @@ class Cells:
 
     def where(self, mask: np.ndarray | pd.Series) -> Cells:
         """The cells for which the mask is true."""
-        return Cells(keys=self.keys, scales=self.scales, frame=self.frame[np.asarray(mask)],
-                     weight_scale=self.weight_scale)
+        return Cells(
+            keys=self.keys,
+            scales=self.scales,
+            frame=self.frame[np.asarray(mask)],
+            weight_scale=self.weight_scale,
+        )
 
     def by(self, *keys: str) -> Cells:
         """Cells merged to coarser keys, exactly."""
@@ -115,7 +120,11 @@ class Cells:
         return Cells(keys=keys, scales=self.scales, frame=merged, weight_scale=self.weight_scale)
 
     def __add__(self, other: Cells) -> Cells:
-        if (self.keys, dict(self.scales), self.weight_scale) != (other.keys, dict(other.scales), other.weight_scale):
+        if (self.keys, dict(self.scales), self.weight_scale) != (
+            other.keys,
+            dict(other.scales),
+            other.weight_scale,
+        ):
             raise ValueError("only Cells with the same keys, variables and scales can be added")
         both = pd.concat([self.frame, other.frame], ignore_index=True)
         sums = {c: _exact_sum for c in ("rows", *self.moments)}
@@ -129,13 +138,19 @@ class Cells:
         for name in self.frame.columns:
             values = self.frame[name]
             if name in self.moments:
-                columns.append(pa.array([int(v) for v in values]).cast(wide) if _fits(values)
-                               else pa.array([_decimal(v) for v in values], wide))
+                columns.append(
+                    pa.array([int(v) for v in values]).cast(wide)
+                    if _fits(values)
+                    else pa.array([_decimal(v) for v in values], wide)
+                )
             else:
                 columns.append(pa.array(values))
             names.append(name)
-        about = {"keys": ",".join(self.keys), "weight_scale": str(self.weight_scale),
-                 "scales": ",".join(f"{k}={v}" for k, v in sorted(self.scales.items()))}
+        about = {
+            "keys": ",".join(self.keys),
+            "weight_scale": str(self.weight_scale),
+            "scales": ",".join(f"{k}={v}" for k, v in sorted(self.scales.items())),
+        }
         table = pa.table(columns, names=names).replace_schema_metadata(about)
         pq.write_table(table, path, compression="zstd")
 
@@ -146,11 +161,14 @@ class Cells:
         about = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
         keys = tuple(about["keys"].split(","))
         scales = {k: int(v) for k, v in (p.split("=") for p in about["scales"].split(",") if p)}
-        frame = pd.DataFrame({
-            name: [int(v) for v in table[name].to_pylist()]
-            if pa.types.is_decimal(table[name].type) else table[name].to_pylist()
-            for name in table.column_names
-        })
+        frame = pd.DataFrame(
+            {
+                name: [int(v) for v in table[name].to_pylist()]
+                if pa.types.is_decimal(table[name].type)
+                else table[name].to_pylist()
+                for name in table.column_names
+            }
+        )
         return cls(keys=keys, scales=scales, frame=frame, weight_scale=int(about["weight_scale"]))
 
 
@@ -192,7 +210,5 @@ def _fits(values: pd.Series) -> bool:
     return all(-(2**62) < int(v) < 2**62 for v in values)
 
 
-def _decimal(value: object):
-    from decimal import Decimal
-
+def _decimal(value: object) -> Decimal:
     return Decimal(int(value))  # type: ignore[call-overload]

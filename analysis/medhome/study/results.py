@@ -69,7 +69,9 @@ class Estimate:
 
         value = None if self.value is None else self.value * by
         se = None if self.se is None else self.se * by
-        return dataclasses.replace(self, value=value, se=se, ci90=grow(self.ci90), ci95=grow(self.ci95), **changes)
+        return dataclasses.replace(
+            self, value=value, se=se, ci90=grow(self.ci90), ci95=grow(self.ci95), **changes
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +86,8 @@ class Attrition:
     frame: pd.DataFrame
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"frame": ("members", "members_dropped")}
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
-        "frame": ("member_months", "allowed_usd", "member_months_dropped", "allowed_usd_dropped")}
+        "frame": ("member_months", "allowed_usd", "member_months_dropped", "allowed_usd_dropped")
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +109,9 @@ class DataQuality:
     volumes: pd.DataFrame
     inputs: pd.DataFrame
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"volumes": ("members",)}
-    RESTING: ClassVar[dict[str, tuple[str, ...]]] = {"volumes": ("claim_lines", "allowed_usd", "member_months")}
+    RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
+        "volumes": ("claim_lines", "allowed_usd", "member_months")
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +134,13 @@ class Cohort:
     clinicians: Mapping[str, int]
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"organizations": ("members", "practices", "clinicians")}
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
-        "organizations": ("baseline_member_months", "performance_member_months", "baseline_pmpm", "performance_pmpm")}
+        "organizations": (
+            "baseline_member_months",
+            "performance_member_months",
+            "baseline_pmpm",
+            "performance_pmpm",
+        )
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +162,8 @@ class RiskModelResult:
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"calibration": ("members",), "terms": ("members",)}
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
         "calibration": ("member_months", "actual_pmpm", "predicted_pmpm", "predictive_ratio"),
-        "terms": ("coefficient_pmpm", "se", "member_months")}
+        "terms": ("coefficient_pmpm", "se", "member_months"),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +183,8 @@ class ExpectedCosts:
     primary: str
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"series": ("members",)}
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
-        "series": ("expected_pmpm", "actual_pmpm", "comparison_pmpm", "member_months")}
+        "series": ("expected_pmpm", "actual_pmpm", "comparison_pmpm", "member_months")
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +199,8 @@ class DidResult:
         setting), ``size_note`` (false-alarm rate that simulation found for the nearest setting), ``note``,
         ``headline`` (bool).
     event_study: T7, one row per event quarter: ``quarter``, ``first_month``, ``estimate``, ``se``,
-        ``lo95``, ``hi95`` (organisation random effects), ``reference`` (bool), ``member_months``, ``members``.
+        ``lo95``, ``hi95`` (organisation random effects), ``reference`` (bool), ``member_months``,
+        ``members``.
     variance_shares: ``source`` (id), ``label``, ``share``: what the interval's width is made of.
     pre_trend: difference of pre-period slopes, PMPM per year, with its interval.
     """
@@ -207,7 +221,8 @@ class DidResult:
     warnings: tuple[str, ...] = ()
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"event_study": ("members",)}
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
-        "event_study": ("estimate", "se", "lo95", "hi95", "member_months")}
+        "event_study": ("estimate", "se", "lo95", "hi95", "member_months")
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,14 +231,16 @@ class Savings:
 
     rows: keyed by id (gross_pmpm, fees_pmpm, net_pmpm, gross_total_usd, net_total_usd, roi_ratio ...).
     by_year: T6, one row per program year: ``year``, ``first_month``, ``last_month``, ``member_months``,
-        ``members``, ``actual_pmpm``, ``expected_pmpm``, ``gross_pmpm``, ``lo95``, ``hi95``, ``fees_pmpm``, ``net_pmpm``.
+        ``members``, ``actual_pmpm``, ``expected_pmpm``, ``gross_pmpm``, ``lo95``, ``hi95``,
+        ``fees_pmpm``, ``net_pmpm``.
     """
 
     rows: Mapping[str, Estimate]
     by_year: pd.DataFrame
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"by_year": ("members",)}
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
-        "by_year": ("member_months", "actual_pmpm", "expected_pmpm", "gross_pmpm", "lo95", "hi95", "net_pmpm")}
+        "by_year": ("member_months", "actual_pmpm", "expected_pmpm", "gross_pmpm", "lo95", "hi95", "net_pmpm")
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,12 +273,25 @@ class Evaluation:
     savings: Savings
     checks: tuple[Check, ...]
 
-    PARTS: ClassVar[tuple[str, ...]] = ("attrition", "quality", "cohort", "risk", "expected", "did", "savings")
+    PARTS: ClassVar[tuple[str, ...]] = (
+        "attrition",
+        "quality",
+        "cohort",
+        "risk",
+        "expected",
+        "did",
+        "savings",
+    )
 
 
 _PARTS: dict[str, type] = {
-    "attrition": Attrition, "quality": DataQuality, "cohort": Cohort, "risk": RiskModelResult,
-    "expected": ExpectedCosts, "did": DidResult, "savings": Savings,
+    "attrition": Attrition,
+    "quality": DataQuality,
+    "cohort": Cohort,
+    "risk": RiskModelResult,
+    "expected": ExpectedCosts,
+    "did": DidResult,
+    "savings": Savings,
 }
 
 
@@ -277,8 +307,11 @@ def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
     """Write an evaluation as one JSON file and one Parquet file per frame."""
     folder.mkdir(parents=True, exist_ok=True)
     plain: dict[str, Any] = {
-        "study_id": evaluation.study_id, "fingerprint": evaluation.fingerprint,
-        "periods": dict(evaluation.periods), "checks": [dataclasses.asdict(c) for c in evaluation.checks]}
+        "study_id": evaluation.study_id,
+        "fingerprint": evaluation.fingerprint,
+        "periods": dict(evaluation.periods),
+        "checks": [dataclasses.asdict(c) for c in evaluation.checks],
+    }
     for name in Evaluation.PARTS:
         part = getattr(evaluation, name)
         fields: dict[str, Any] = {}
@@ -304,8 +337,12 @@ def load_evaluation(folder: Path) -> Evaluation:
                 values[item.name] = pd.read_parquet(folder / f"{name}.{item.name}.parquet")
         parts[name] = kind(**values)
     return Evaluation(
-        study_id=plain["study_id"], fingerprint=plain["fingerprint"], periods=plain["periods"],
-        checks=tuple(Check(**c) for c in plain["checks"]), **parts)
+        study_id=plain["study_id"],
+        fingerprint=plain["fingerprint"],
+        periods=plain["periods"],
+        checks=tuple(Check(**c) for c in plain["checks"]),
+        **parts,
+    )
 
 
 def to_plain(value: Any) -> Any:

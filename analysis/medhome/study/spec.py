@@ -50,13 +50,19 @@ class Periods(_Section):
     @model_validator(mode="after")
     def _order(self) -> Periods:
         if self.baseline.months < 1:
-            raise ValueError("baseline_last lies before baseline_first; the baseline needs at least one month")
+            raise ValueError(
+                "baseline_last lies before baseline_first; the baseline needs at least one month"
+            )
         if self.start_month < self.baseline.end:
-            raise ValueError(f"start {self.start} lies inside the baseline; it must come after baseline_last "
-                             f"{self.baseline_last}")
+            raise ValueError(
+                f"start {self.start} lies inside the baseline; it must come after baseline_last "
+                f"{self.baseline_last}"
+            )
         if month_index(self.through) < self.start_month + self.washout_months:
-            raise ValueError(f"through {self.through} lies before the performance period, which begins at "
-                             f"{month_name(self.start_month + self.washout_months)}")
+            raise ValueError(
+                f"through {self.through} lies before the performance period, which begins at "
+                f"{month_name(self.start_month + self.washout_months)}"
+            )
         return self
 
     @property
@@ -89,7 +95,7 @@ class Arms(_Section):
     @model_validator(mode="after")
     def _state(self) -> Arms:
         if self.rule == "state" and not self.treated_states:
-            raise ValueError("treated_states must name at least one state when rule is \"state\"")
+            raise ValueError('treated_states must name at least one state when rule is "state"')
         return self
 
     @property
@@ -215,7 +221,8 @@ class StudySpec(_Section):
             raise ValueError(
                 f"paid_through {self.paid_through} leaves {have} months of run-out after through "
                 f"{self.periods.through}; run_out_months asks for {self.periods.run_out_months}: "
-                f"use an earlier through, or later claims")
+                f"use an earlier through, or later claims"
+            )
         if self.arms.placeholder and self.attribution.method != "rule":
             raise ValueError('attribution.method must be "rule" when arms.rule is not "roster"')
         return self
@@ -234,8 +241,11 @@ class StudySpec(_Section):
 
     def fee_pmpm(self, month: int) -> float:
         """Program payments due in a month, in dollars per treated member."""
-        return sum(f.pmpm_usd for f in self.fees
-                   if month_index(f.first) <= month and (f.last is None or month <= month_index(f.last)))
+        return sum(
+            f.pmpm_usd
+            for f in self.fees
+            if month_index(f.first) <= month and (f.last is None or month <= month_index(f.last))
+        )
 
 
 def read_study(path: Path) -> StudySpec:
@@ -262,7 +272,9 @@ def _validated(plain: dict[str, Any], source: str) -> StudySpec:
     except pydantic.ValidationError as error:
         faults = [_fault(e) for e in error.errors()]
         noun = "fault" if len(faults) == 1 else "faults"
-        raise StudyFileError("\n".join([f"{source}: {len(faults)} {noun}", *(f"  {f}" for f in faults)])) from None
+        raise StudyFileError(
+            "\n".join([f"{source}: {len(faults)} {noun}", *(f"  {f}" for f in faults)])
+        ) from None
 
 
 def _fault(error: Any) -> str:

@@ -1,0 +1,202 @@
+"""The command line: results on standard output, messages and progress on standard error."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from medhome.study.problems import MedhomeError
+
+EXIT_CODES = """Exit codes: 0 done (verify: all numbers agree) · 1 a notebook or a model failed or refused ·
+2 usage or study file · 3 ran, but numbers differ · 4 input data not as described ·
+5 disclosure refused · 130 interrupted"""
+
+app = typer.Typer(
+    name="medhome",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog=EXIT_CODES,
+    help="Did a care program change what care cost, compared with what would have been expected?",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Study = Annotated[Path, typer.Argument(help="the study file (TOML)", show_default=False)]
+Data = Annotated[Path, typer.Option("--data", help="folder of the input tables", show_default=False)]
+Through = Annotated[
+    str | None,
+    typer.Option(
+        "--through",
+        metavar="YYYY-MM",
+        help="the same design with a new data period that ends with this month",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version as installed
+
+        print(f"medhome {installed('medhome')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example:  medhome init my-study")
+def init(
+    folder: Annotated[Path, typer.Argument(help="folder to make", show_default=False)], json: Json = False
+) -> None:
+    """Write a commented study file and a data dictionary into a new folder."""
+    from medhome import runs
+
+    written = runs.init(folder)
+    _print(json, {"written": [str(p) for p in written]}, "\n".join(str(p) for p in written))
+
+
+@app.command(
+    epilog="Example:  medhome simulate data/demo --world demo\n\n"
+    "          medhome simulate data/small --world small --seed 7"
+)
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="folder to write", show_default=False)],
+    world: Annotated[str, typer.Option("--world", help="name of the world: demo, small, ...")] = "small",
+    seed: Annotated[int | None, typer.Option("--seed", help="another seed than the world's own")] = None,
+    effect_pmpm: Annotated[
+        float | None,
+        typer.Option("--effect-pmpm", help="injected effect in dollars PMPM (negative = cost less)"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a simulated world of claims with a known truth, and a study file that fits it."""
+    from medhome import runs
+
+    truth = runs.simulate(folder, world, seed=seed, effect_pmpm=effect_pmpm)
+    _print(
+        json,
+        {"folder": str(folder), "study": str(folder / "study.toml"), "truth": truth},
+        f"{folder / 'study.toml'}",
+    )
+
+
+@app.command(epilog="Example:  medhome check analysis/studies/demo.toml --data data/demo")
+def check(study: Study, data: Data, through: Through = None, json: Json = False) -> None:
+    """Check the study file and the input tables; nothing is estimated."""
+    from medhome import runs
+
+    found = runs.check(study, data, through=through)
+    rows = found.to_dict("records")
+    _print(json, {"study": str(study), "rules": rows}, runs.rules_as_text(found))
+
+
+@app.command(
+    epilog="Examples:  medhome run analysis/studies/demo.toml --data data/demo\n\n"
+    "           medhome run analysis/studies/demo.toml --data data/demo --through 2009-12"
+)
+def run(
+    study: Study,
+    data: Data,
+    out: Annotated[
+        Path, typer.Option("--out", help="folder for reports: the report goes to OUT/<study>/<through>/")
+    ] = Path("reports"),
+    through: Through = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="notebooks run side by side")] = 2,
+    timeout: Annotated[int, typer.Option("--timeout", min=1, help="seconds that one cell may take")] = 600,
+    json: Json = False,
+) -> None:
+    """Claims in, report out: evaluate the study and write its HTML pages, results and manifest."""
+    _fixed_environment()
+    from medhome import runs
+
+    published = runs.run(study, data, out, through=through, jobs=jobs, timeout=timeout, progress=_progress())
+    _print(
+        json,
+        {
+            "report": str(published.folder),
+            "index": str(published.folder / "index.html"),
+            "run_id": published.run_id,
+            "headline": published.headline,
+        },
+        str(published.folder / "index.html"),
+    )
+
+
+@app.command(epilog="Example:  medhome verify reports/demo/2010-03 --data data/demo")
+def verify(
+    report: Annotated[Path, typer.Argument(help="a report's folder", show_default=False)],
+    data: Data,
+    json: Json = False,
+) -> None:
+    """Run a published report again and give every number a verdict: same, agrees, differs, missing, new."""
+    _fixed_environment()
+    from medhome import runs
+
+    verdict = runs.verify(report, data, progress=_progress())
+    _print(json, verdict.to_plain(), verdict.to_text())
+    if not verdict.agrees:
+        raise typer.Exit(3)
+
+
+def main() -> None:
+    """Entry point of the command ``medhome``."""
+    try:
+        app()
+    except MedhomeError as problem:
+        print(f"medhome: {problem}", file=sys.stderr)
+        sys.exit(problem.exit_code)
+    except KeyboardInterrupt:
+        print("medhome: interrupted; earlier reports are untouched", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _print(as_json: bool, plain: Any, text: str) -> None:
+    print(
+        jsonlib.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, default=str) if as_json else text
+    )
+
+
+def _fixed_environment() -> None:
+    """Start this command again with the environment that makes its bytes repeatable.
+
+    Setting a hash seed in a running process does nothing, so the process is replaced once.
+    """
+    from medhome.study.provenance import FIXED_ENVIRONMENT
+
+    if all(os.environ.get(k) == v for k, v in FIXED_ENVIRONMENT.items()):
+        return
+    environment = {**os.environ, **FIXED_ENVIRONMENT}
+    command = [sys.executable, "-m", "medhome", *sys.argv[1:]]
+    if os.name == "posix":
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execve(sys.executable, command, environment)
+    import subprocess
+
+    sys.exit(subprocess.run(command, env=environment).returncode)
+
+
+def _progress() -> Any:
+    from medhome.progress import terminal_or_lines
+
+    return terminal_or_lines(sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

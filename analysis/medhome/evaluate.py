@@ -1,0 +1,92 @@
+"""The evaluation, from input tables to savings: one straight line that reads like the protocol."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from medhome.models import checks, did, expected, risk, savings
+from medhome.study.results import DataQuality, Evaluation
+from medhome.study.spec import StudySpec
+from medhome.tables import checks as input_checks
+from medhome.tables import cohort, collapse, engine, panel, sources
+
+
+def check(spec: StudySpec, data: Path) -> pd.DataFrame:
+    """Are the input tables as their contracts say? One row per rule (`DataQuality.rules`).
+
+    Raises `DataProblem` naming file, column and row when they are not.
+    """
+    with _engine() as con:
+        inputs = sources.open_inputs(con, spec, data)
+        rules, _ = input_checks.check_inputs(con, inputs, spec, data)
+    return rules
+
+
+def evaluate(spec: StudySpec, data: Path, progress: Callable[[str, int, int], None]) -> Evaluation:
+    """Did the program change what care cost, compared with what would have been expected?
+
+    Arguments
+        spec: the study as declared.
+        data: folder of the input tables.
+        progress: told the name of each step as it is done.
+
+    Returns everything that was found, not yet cleared for release. Raises `DataProblem` and `ModelRefusal`.
+    """
+    with _engine() as con:
+        inputs = sources.open_inputs(con, spec, data)
+        rules, files = input_checks.check_inputs(con, inputs, spec, data)
+        progress("input tables checked", 0, 0)
+
+        months = panel.build(con, inputs, spec)
+        rows = collapse.member_rows(months, spec)
+        progress("member-months and cohort built", 0, 0)
+
+        model = risk.fit(rows, spec)
+        scored = collapse.score(months, model.coefficients())
+        cells = collapse.cells(scored, spec)
+        pairs = {y: collapse.month_pairs(scored, y) for y in ("allowed_capped", "paid")}
+        compared = cohort.describe(scored, spec)
+        quality = DataQuality(rules=rules, waterfall=months.waterfall, volumes=months.volumes, inputs=files)
+        attrition = months.attrition
+        progress("cost collapsed to cells", 0, 0)
+
+    effect = did.estimate(cells, pairs["allowed_capped"], spec)
+    against = expected.definitions(cells, rows, model, pairs["allowed_capped"], spec)
+    saved = savings.from_effect(effect, cells, pairs, spec)
+    progress("effect, expected cost and savings estimated", 0, 0)
+
+    found = dict(
+        attrition=attrition,
+        quality=quality,
+        cohort=compared,
+        risk=model.result(),
+        expected=against,
+        did=effect,
+        savings=saved,
+    )
+    return Evaluation(
+        study_id=spec.id,
+        fingerprint=spec.fingerprint,
+        periods=_periods(spec),
+        checks=checks.run_all(**found, cells=cells, spec=spec),
+        **found,
+    )
+
+
+def _engine():
+    return engine.session(Path(tempfile.gettempdir()))
+
+
+def _periods(spec: StudySpec) -> dict[str, str]:
+    p = spec.periods
+    return {
+        "baseline_first": p.baseline_first,
+        "baseline_last": p.baseline_last,
+        "start": p.start,
+        "through": p.through,
+        "paid_through": spec.paid_through,
+    }

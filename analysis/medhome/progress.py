@@ -1,0 +1,46 @@
+"""Progress for people: one moving line per notebook on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TextIO
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of a stage and "k of n"; n is 0 for a stage without parts."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Say nothing."""
+
+
+def terminal_or_lines(stream: TextIO) -> Progress:
+    """A line that is rewritten while a stage goes on (terminal), or one line per finished stage."""
+    if stream.isatty() and os.environ.get("TERM", "") != "dumb":
+        return _Terminal(stream)
+    return _Lines(stream)
+
+
+class _Lines:
+    def __init__(self, stream: TextIO) -> None:
+        self.stream, self.begun = stream, set[str]()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if total == 0 or done == total:
+            print(f"medhome: {stage}" + (f", {total} cells" if total else ""), file=self.stream, flush=True)
+
+
+class _Terminal:
+    """Uses rich, which knows terminals and NO_COLOR."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+
+        self.console = Console(file=stream, highlight=False)
+        self.last = ""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if total and done < total:
+            self.console.print(f"  {stage}: cell {done} of {total}", end="\r", style="dim")
+        else:
+            self.console.print(f"  {stage}" + (f": {total} cells" if total else "") + " " * 20)

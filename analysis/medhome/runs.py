@@ -1,0 +1,192 @@
+"""A run: from a study file to a published report.
+
+The only place where evaluation, simulation and reporting meet.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from medhome import evaluate as evaluation
+from medhome.progress import Progress, silent
+from medhome.reporting import disclosure, manifest, publish, render, results_file, runner
+from medhome.reporting import verify as verification
+from medhome.reporting.pages import ReleasedRun
+from medhome.study import definitions
+from medhome.study.problems import StudyFileError
+from medhome.study.results import Evaluation, load_evaluation, save_evaluation
+from medhome.study.spec import StudySpec, read_study
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Where a report lies, and its headline."""
+
+    folder: Path
+    run_id: str
+    headline: Mapping[str, Any]
+
+
+def notebooks_folder() -> Path:
+    """The report notebooks: inside an installed package, or beside the source root in a checkout."""
+    inside = PACKAGE / "notebooks"
+    return inside if inside.is_dir() else PACKAGE.parents[1] / "notebooks"
+
+
+def init(folder: Path) -> list[Path]:
+    """Write a commented study file and a data dictionary; refuse to overwrite. Returns the files written."""
+    files = {"study.toml": definitions.study_template(), "data-dictionary.md": definitions.data_dictionary()}
+    for name in files:
+        if (folder / name).exists():
+            raise StudyFileError(f"{folder / name}: already there; choose another folder, or move it away")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in sorted(files)]
+
+
+def simulate(
+    folder: Path, world: str, seed: int | None = None, effect_pmpm: float | None = None
+) -> dict[str, Any]:
+    """Write a simulated world (native tables, ``truth.json``, ``study.toml``). Returns the truth."""
+    import dataclasses
+
+    from medhome.simulate import WORLDS, simulate_world
+
+    if world not in WORLDS:
+        raise StudyFileError(f"--world {world!r}: unknown world; known: {', '.join(sorted(WORLDS))}")
+    settings = WORLDS[world]
+    changes: dict[str, Any] = {}
+    if seed is not None:
+        changes["seed"] = seed
+    if effect_pmpm is not None:
+        changes["effect_pmpm"] = effect_pmpm
+    return simulate_world(dataclasses.replace(settings, **changes), folder).to_plain()
+
+
+def check(study: Path, data: Path, through: str | None = None) -> pd.DataFrame:
+    """Check a study file and its input tables. One row per rule (`DataQuality.rules`)."""
+    return evaluation.check(_spec(study, through), data)
+
+
+def rules_as_text(rules: pd.DataFrame) -> str:
+    """The findings of `check` as aligned lines, the gravest first."""
+    found = rules[rules["count"] > 0]
+    lines = [f"{len(rules)} rules, {len(found)} with findings, none of them an error"]
+    for row in found.itertuples():
+        dollars = (
+            f", ${row.dollars_usd:,.2f}" if row.dollars_usd and row.dollars_usd == row.dollars_usd else ""
+        )
+        lines.append(
+            f"  {row.severity:8} {row.rule:32} {row.count:>12,}  {row.share:8.2%}{dollars}  {row.label}"
+        )
+    return "\n".join(lines)
+
+
+def run(
+    study: Path,
+    data: Path,
+    out: Path,
+    *,
+    through: str | None = None,
+    jobs: int = 2,
+    timeout: int = 600,
+    progress: Progress = silent,
+) -> Published:
+    """Evaluate a study and publish its report at ``out/<study>/<through>/``.
+
+    Everything is built in a folder of its own and published by one atomic replacement: a run that fails
+    leaves an earlier report as it was.
+    """
+    spec = _spec(study, through)
+    root = out / spec.id / spec.periods.through
+    with publish.building(root) as work:
+        (work / "study.toml").write_text(_study_as_run(study, spec), encoding="utf-8")
+        found = evaluation.evaluate(spec, data, progress)
+        released, gate = disclosure.release(found, spec.disclosure.floor)
+        save_evaluation(released, work / "evaluation")
+        parts = manifest.describe(spec, released, gate, package=PACKAGE, notebooks=notebooks_folder())
+        results_file.write(released, spec, work / "results.json", run_id=parts.run_id)
+        executed = runner.execute_notebooks(
+            sorted(notebooks_folder().glob("[0-9]*.ipynb")),
+            {"run": "."},
+            work,
+            jobs=jobs,
+            timeout=timeout,
+            on_progress=progress,
+        )
+        render.render_pages(executed, work, released_run(work))
+        manifest.write(parts, work)
+        progress("pages written", 0, 0)
+        publish.publish(work, root, parts.run_id)
+    return Published(folder=root, run_id=parts.run_id, headline=results_file.headline(released))
+
+
+def verify(report: Path, data: Path, progress: Progress = silent) -> verification.Verification:
+    """Run a published report again from its own study file and compare number by number."""
+    published = verification.read_published(report)
+    spec = read_study(report / "study.toml")
+    released, gate = disclosure.release(evaluation.evaluate(spec, data, progress), spec.disclosure.floor)
+    parts = manifest.describe(spec, released, gate, package=PACKAGE, notebooks=notebooks_folder())
+    fresh = results_file.document(released, spec, run_id=parts.run_id)
+    return verification.compare(published, fresh, parts.to_plain())
+
+
+def open_run(run: str | None = None) -> ReleasedRun:
+    """The released results of a run's folder; without a folder, of the small demonstration.
+
+    >>> open_run().spec.id                                               # doctest: +SKIP
+    'small'
+    """
+    return _small_demonstration() if run is None else released_run(Path(run))
+
+
+def released_run(folder: Path) -> ReleasedRun:
+    """What notebooks may see of a run: the study and its released evaluation."""
+    return ReleasedRun(
+        spec=read_study(folder / "study.toml"), evaluation=load_evaluation(folder / "evaluation")
+    )
+
+
+@functools.cache
+def _small_demonstration() -> ReleasedRun:
+    with tempfile.TemporaryDirectory(prefix="medhome") as name:
+        folder = Path(name)
+        simulate(folder, "small")
+        spec = read_study(folder / "study.toml")
+        found: Evaluation = evaluation.evaluate(spec, folder, silent)
+    released, _ = disclosure.release(found, spec.disclosure.floor)
+    return ReleasedRun(spec=spec, evaluation=released)
+
+
+def _spec(study: Path, through: str | None) -> StudySpec:
+    spec = read_study(study)
+    return spec if through is None else spec.rerun_through(through)
+
+
+def _study_as_run(study: Path, spec: StudySpec) -> str:
+    """The study file's own text, comments and all, with the period that was run."""
+    text = study.read_text(encoding="utf-8")
+    if read_study(study) != spec:
+        pattern = r'(?m)^(\s*through\s*=\s*)(["\']).*?\2'
+        text, found = re.subn(pattern, lambda m: f'{m[1]}"{spec.periods.through}"', text, count=1)
+        if not found:
+            raise StudyFileError(f"{study}: --through needs periods.through written on a line of its own")
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name) / "study.toml"
+        copy.write_text(text, encoding="utf-8")
+        if read_study(copy) != spec:
+            raise StudyFileError(
+                f'{study}: periods.through could not be replaced; write it as through = "YYYY-MM"'
+            )
+    return text
