@@ -134,6 +134,7 @@ class Outcomes(_Section):
     """What is measured and how high cost is truncated."""
 
     primary: Literal["allowed"] = "allowed"
+    services: Literal["all", "medical"] = "all"
     cap_usd_per_year: int | None = Field(default=100_000, ge=1_000)
     cap_trend: float = Field(default=0.0, ge=-0.2, le=0.5)
 
@@ -222,6 +223,11 @@ class StudySpec(_Section):
                 f"paid_through {self.paid_through} leaves {have} months of run-out after through "
                 f"{self.periods.through}; run_out_months asks for {self.periods.run_out_months}: "
                 f"use an earlier through, or later claims"
+            )
+        if self.outcomes.services == "all" and not self.population.require_pharmacy_benefit:
+            raise ValueError(
+                'outcomes.services "all" counts drugs, so population.require_pharmacy_benefit must be true (a '
+                'member without the benefit is not a member without drug cost); or set services to "medical"'
             )
         if self.arms.placeholder and self.attribution.method != "rule":
             raise ValueError('attribution.method must be "rule" when arms.rule is not "roster"')
