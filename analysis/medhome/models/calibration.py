@@ -1,0 +1,105 @@
+"""How well predicted cost agrees with actual cost: exhibits T9 and T10.
+
+Individual cost is hard to predict: a mean absolute error above 60% of mean cost with a predictive ratio near
+1.00 for a whole arm is normal. The reference for the accuracy panel is Hileman and Steele, *Accuracy of
+Claims-Based Risk Scoring Models*, Society of Actuaries 2016 (`docs/methods.md`, risk adjustment).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from medhome.study.cells import Rows
+
+_OUTCOME = "allowed_capped"
+
+
+def accuracy(base: pd.DataFrame, fitted: np.ndarray, held_out: np.ndarray | None, rows: Rows) -> pd.DataFrame:
+    """Exhibit T9: how near the predictions come, for those fitted on, those left out, and the treated arm.
+
+    Arguments
+        base: the baseline rows of both arms.
+        fitted: predicted cents PMPM of each by the model.
+        held_out: the same for the comparison arm by a model that did not see the row's practice, or None.
+    """
+    treated, comparison = ((base["arm"] == a).to_numpy() for a in ("treated", "comparison"))
+    populations = [("Comparison arm, baseline: the rows fitted on", comparison, fitted)]
+    if held_out is not None:
+        populations.append(("Comparison arm, baseline: practices left out of the fit", comparison, held_out))
+    populations.append(("Treated arm, baseline: never in the fit", treated, fitted))
+    return pd.DataFrame(
+        [
+            {"population": name, **_fit_quality(base[mask], predicted[mask], rows)}
+            for name, mask, predicted in populations
+            if mask.any()
+        ]
+    )
+
+
+def _fit_quality(data: pd.DataFrame, predicted: np.ndarray, rows: Rows) -> dict[str, float]:
+    """R2, MAE%, CPM and predictive ratio, weighted by member-months (`docs/methods.md`, accuracy panel)."""
+    months = data["w"].to_numpy(dtype=float) / rows.weight_scale
+    cost = data[_OUTCOME].to_numpy(dtype=float) * 100 / rows.scale
+    actual = cost / months
+    mean = cost.sum() / months.sum()
+    absolute = (months * abs(actual - predicted)).sum()
+    spread = (months * (actual - mean) ** 2).sum()
+    around = (months * abs(actual - mean)).sum()
+    return {
+        "r2": 1 - (months * (actual - predicted) ** 2).sum() / spread if spread > 0 else np.nan,
+        "mae_share": absolute / cost.sum() if cost.sum() > 0 else np.nan,
+        "cpm": 1 - absolute / around if around > 0 else np.nan,
+        "predictive_ratio": (months * predicted).sum() / cost.sum() if cost.sum() > 0 else np.nan,
+        "member_months": months.sum(),
+    }
+
+
+def by_decile(base: pd.DataFrame, scored: np.ndarray, rows: Rows) -> pd.DataFrame:
+    """Exhibit T10: actual and predicted cost by tenth of predicted cost, in each arm.
+
+    The tenths hold equal shares of the member-months of both arms; members with the same prediction stay
+    together, so a tenth may be larger, smaller or empty where few distinct predictions exist.
+    """
+    data = pd.DataFrame(
+        {
+            "arm": base["arm"].astype(str).to_numpy(),
+            "predicted": scored,
+            "w": base["w"].to_numpy(dtype=float),
+            "cents": base[_OUTCOME].to_numpy(dtype=float) * 100 / rows.scale,
+        }
+    )
+    # Predictions that differ by less than a hundredth of a cent come from the same pattern of terms.
+    data["key"] = data["predicted"].round(2)
+    by_key = data.groupby("key", sort=True)["w"].sum()
+    middle = (by_key.cumsum() - by_key / 2) / by_key.sum()
+    decile = np.minimum((middle * 10).astype(int) + 1, 10)
+    data["decile"] = data["key"].map(decile).astype(int)
+    table = []
+    for (tenth, arm), part in data.groupby(["decile", "arm"], sort=True):
+        months = part["w"].sum() / rows.weight_scale
+        actual = part["cents"].sum() / months / 100
+        predicted = (part["w"] * part["predicted"]).sum() / part["w"].sum() / 100
+        table.append(
+            {
+                "decile": int(tenth),
+                "arm": arm,
+                "members": len(part),
+                "member_months": months,
+                "actual_pmpm": actual,
+                "predicted_pmpm": predicted,
+                "predictive_ratio": predicted / actual if actual > 0 else np.nan,
+            }
+        )
+    return pd.DataFrame(
+        table,
+        columns=[
+            "decile",
+            "arm",
+            "members",
+            "member_months",
+            "actual_pmpm",
+            "predicted_pmpm",
+            "predictive_ratio",
+        ],
+    )

@@ -1,0 +1,342 @@
+"""The cost model behind "expected": age-sex bands and condition groups.
+
+Least squares on PMPM cost with member-months as weights (`docs/methods.md`, risk adjustment), fitted on the
+comparison arm's baseline. The model is fitted once, before the program starts and outside the program, and
+then frozen: what the program does to coding or to care cannot move what is expected of its members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from medhome.models import calibration
+from medhome.study.cells import Rows
+from medhome.study.problems import ModelRefusal
+from medhome.study.results import RiskModelResult
+from medhome.study.spec import StudySpec
+
+INTERCEPT = "intercept"
+OUTCOME = "allowed_capped"
+VERSION = "builtin-1"
+FOLDS = 5
+FEW_PRACTICES = 20
+_COLLINEAR = 1e-9
+_AGE_SEX, _CONDITION = "age_sex:", "condition:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RiskModel:
+    """A fitted cost model: what a member is expected to cost, in cents per member per month.
+
+    terms: one row per term, the intercept first: ``term``, ``label``, ``coefficient_cents`` (PMPM; 0 for the
+        reference band and for terms merged into the reference), ``se_cents``, ``member_months``, ``members``
+        (of the rows fitted on), ``status`` ("fitted", "reference", "merged" or "collinear").
+    calibration, accuracy: as in `RiskModelResult`.
+    notes: what a reader must know, in sentences: merged terms, dropped terms, predictions below zero.
+    """
+
+    name: str
+    version: str
+    fitted_on: str
+    terms: pd.DataFrame
+    calibration: pd.DataFrame
+    accuracy: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    def coefficients(self) -> dict[str, float]:
+        """Term to cents PMPM, with ``intercept``; terms that are not named cost nothing extra."""
+        return _coefficients(self.terms)
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        """Expected cents PMPM of each row of a frame that has the model's term columns as 0/1."""
+        return predict(self.coefficients(), frame)
+
+    def result(self) -> RiskModelResult:
+        """The model as exhibits T8 to T10, in dollars."""
+        terms = pd.DataFrame(
+            {
+                "term": self.terms["term"],
+                "label": [
+                    _labelled(label, status)
+                    for label, status in zip(self.terms["label"], self.terms["status"], strict=True)
+                ],
+                "coefficient_pmpm": self.terms["coefficient_cents"] / 100,
+                "se": self.terms["se_cents"] / 100,
+                "member_months": self.terms["member_months"],
+                "members": self.terms["members"],
+            }
+        )
+        return RiskModelResult(
+            name=self.name,
+            version=self.version,
+            fitted_on=self.fitted_on,
+            terms=terms,
+            calibration=self.calibration,
+            accuracy=self.accuracy,
+        )
+
+
+def fit(rows: Rows, spec: StudySpec) -> RiskModel:
+    """What would a member like this one have cost per month, judged by the comparison arm before the start?
+
+    Weighted least squares of ``allowed_capped`` PMPM with member-months as weights, on the comparison arm's
+    baseline rows. One age-sex band, the largest, is the reference. A term with fewer than
+    ``spec.risk.min_members_per_term`` members is merged into the reference, a term that others determine is
+    dropped, both with a note. Standard errors are cluster-robust by practice, factor
+    G/(G-1) * (N-1)/(N-K). Accuracy and calibration are judged on practices left out of the fit (five folds
+    of practices in the order of their names) and on the treated arm's baseline, which is never in the fit.
+
+    All weights, costs and terms are integers, so the normal equations are exact whatever the thread count.
+
+    Raises `ModelRefusal` when there is nobody to fit on, when a value is missing or not finite, and when the
+    arm has no cost. Source: `docs/methods.md`, risk adjustment.
+
+    >>> import pandas as pd
+    >>> from medhome.study.spec import Periods, Program, Risk
+    >>> spec = StudySpec(
+    ...     id="two", title="Two practices", seed=1, paid_through="2010-06", program=Program(name="None"),
+    ...     periods=Periods(
+    ...         baseline_first="2007-06", baseline_last="2008-05", start="2008-06", through="2009-05"),
+    ...     risk=Risk(min_members_per_term=1))
+    >>> frame = pd.DataFrame({
+    ...     "organization_id": "O1", "practice_id": ["P1", "P1", "P2"], "arm": "comparison",
+    ...     "stratum": "adults", "period": "baseline", "w": [12000, 6000, 12000],
+    ...     "allowed_capped": [120_000, 30_000, 360_000], "age_sex:F18-34": [1, 1, 0],
+    ...     "age_sex:F35-44": [0, 0, 1]})
+    >>> labels = {"age_sex:F18-34": "Women 18 to 34", "age_sex:F35-44": "Women 35 to 44"}
+    >>> rows = Rows(frame=frame, terms=labels)
+    >>> model = fit(rows, spec)
+    >>> {term: round(cents, 2) for term, cents in model.coefficients().items()}
+    {'intercept': 8333.33, 'age_sex:F35-44': 21666.67}
+    """
+    terms, notes = solve(rows, spec, arm="comparison", period="baseline")
+    coefficients = _coefficients(terms)
+    used = [t for t in coefficients if t != INTERCEPT]
+    base = rows.frame[((rows.frame["period"] == "baseline") & (rows.frame["w"] > 0)).to_numpy()]
+    fitted = predict(coefficients, base)
+    held_out = _left_out(base, used, fitted, rows)
+    notes.extend(_below_zero(fitted, spec))
+    return RiskModel(
+        name=spec.risk.model,
+        version=VERSION,
+        fitted_on=f"comparison arm, baseline {spec.periods.baseline}",
+        terms=terms,
+        calibration=calibration.by_decile(base, fitted if held_out is None else held_out, rows),
+        accuracy=calibration.accuracy(base, fitted, held_out, rows),
+        notes=tuple(notes),
+    )
+
+
+def solve(rows: Rows, spec: StudySpec, *, arm: str, period: str) -> tuple[pd.DataFrame, list[str]]:
+    """The model's terms (as in `RiskModel.terms`) fitted on one arm and period, and notes on it."""
+    frame = _checked(rows)
+    where = f"{arm} arm, {period}"
+    data = frame[((frame["arm"] == arm) & (frame["period"] == period) & (frame["w"] > 0)).to_numpy()]
+    if data.empty:
+        raise ModelRefusal(
+            f"risk model: the {where} has no members with exposure to fit on; "
+            f"check arms and periods in the study file"
+        )
+    total_usd = int(data[OUTCOME].sum()) / rows.scale
+    if total_usd <= 0:
+        raise ModelRefusal(
+            f"risk model: {OUTCOME} of the {where} adds up to {total_usd:.2f} dollars; "
+            f"a cost model needs cost above zero"
+        )
+    status, notes = _choose(data, rows.terms, spec)
+    used, collinear = _independent(data, [t for t, s in status.items() if s == "fitted"])
+    for term in collinear:
+        status[term] = "collinear"
+        notes.append(f"{rows.terms[term]} is left out of the risk model: the other terms determine it.")
+    solution = _least_squares(data, used, rows)
+    practices = data["practice_id"].nunique()
+    if practices < FEW_PRACTICES:
+        notes.append(f"The risk model's standard errors rest on {practices} practices and are too small.")
+    errors = _clustered(data, used, solution, rows)
+    return _terms_frame(data, rows, status, [INTERCEPT, *used], solution, errors), notes
+
+
+def predict(coefficients: Mapping[str, float], frame: pd.DataFrame) -> np.ndarray:
+    """Expected cents PMPM of each row of a frame that holds the coefficients' terms as 0/1 columns."""
+    cents = np.full(len(frame), float(coefficients[INTERCEPT]))
+    for term, value in coefficients.items():
+        if term != INTERCEPT:
+            cents = cents + value * frame[term].to_numpy(dtype=float)
+    return cents
+
+
+def _coefficients(terms: pd.DataFrame) -> dict[str, float]:
+    fitted = terms[terms["status"] == "fitted"]
+    return {str(t): float(c) for t, c in zip(fitted["term"], fitted["coefficient_cents"], strict=True)}
+
+
+def _checked(rows: Rows) -> pd.DataFrame:
+    """The rows in a fixed order, refused by name when a needed value is missing."""
+    needed = ["practice_id", "organization_id", "arm", "period", "w", OUTCOME, *rows.terms]
+    absent = [c for c in needed if c not in rows.frame.columns]
+    if absent:
+        raise ModelRefusal(f"risk model: the rows lack the columns {', '.join(absent)}")
+    frame = rows.frame
+    for column in ("w", OUTCOME, *rows.terms):
+        values = frame[column].to_numpy(dtype=float, na_value=np.nan)
+        bad = int((~np.isfinite(values)).sum())
+        if bad:
+            raise ModelRefusal(
+                f"risk model: column {column} has {bad} missing or infinite values among "
+                f"{len(frame)} rows; every member needs one"
+            )
+        if column in rows.terms and not np.isin(values, (0.0, 1.0)).all():
+            raise ModelRefusal(f"risk model: column {column} holds other values than 0 and 1")
+    return frame.reset_index(drop=True)
+
+
+def _choose(
+    data: pd.DataFrame, labels: Mapping[str, str], spec: StudySpec
+) -> tuple[dict[str, str], list[str]]:
+    """Each term's place in the model: fitted, reference, or merged into the reference."""
+    prefixes: dict[str, tuple[str, ...]] = {
+        "age-sex-conditions": (_AGE_SEX, _CONDITION),
+        "age-sex": (_AGE_SEX,),
+        "none": (),
+    }
+    offered = [t for t in labels if t.startswith(prefixes[spec.risk.model])]
+    members = {t: int(data[t].sum()) for t in offered}
+    place = {}
+    bands = [t for t in offered if t.startswith(_AGE_SEX)]
+    exhaustive = bool(bands) and bool((data[bands].sum(axis=1) == 1).all())
+    exposure = {t: int((data[t] * data["w"]).sum()) for t in bands}
+    reference = max(bands, key=lambda t: (exposure[t], t)) if exhaustive else None
+    notes, merged = [], []
+    for term in offered:
+        if term == reference:
+            place[term] = "reference"
+        elif members[term] < spec.risk.min_members_per_term:
+            place[term] = "merged"
+            merged.append(labels[term])
+        else:
+            place[term] = "fitted"
+    if merged:
+        notes.append(
+            f"Terms with fewer than {spec.risk.min_members_per_term} members to fit on are merged into "
+            f"the reference group of the risk model: {', '.join(merged)}."
+        )
+    return place, notes
+
+
+def _design(data: pd.DataFrame, terms: Sequence[str]) -> np.ndarray:
+    return np.column_stack([np.ones(len(data)), *(data[t].to_numpy(dtype=float) for t in terms)])
+
+
+def _normal(data: pd.DataFrame, terms: Sequence[str], rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """X'WX in member-months and X'Wy in cents; sums of integers, hence exact in any order."""
+    design = _design(data, terms)
+    weight = data["w"].to_numpy(dtype=float)
+    cents = data[OUTCOME].to_numpy(dtype=float) * 100 / rows.scale
+    return design.T @ (design * weight[:, None]) / rows.weight_scale, design.T @ cents
+
+
+def _independent(data: pd.DataFrame, terms: list[str]) -> tuple[list[str], list[str]]:
+    """Terms in order, each kept unless the intercept and the terms before it determine it."""
+    design = _design(data, terms)
+    gram = design.T @ (design * data["w"].to_numpy(dtype=float)[:, None])
+    kept: list[int] = [0]
+    dropped: list[int] = []
+    for i in range(1, len(gram)):
+        inner = gram[np.ix_(kept, kept)]
+        left = gram[i, i] - gram[i, kept] @ np.linalg.solve(inner, gram[kept, i])
+        (kept if left > _COLLINEAR * gram[i, i] else dropped).append(i)
+    return [terms[i - 1] for i in kept[1:]], [terms[i - 1] for i in dropped]
+
+
+def _least_squares(data: pd.DataFrame, terms: Sequence[str], rows: Rows) -> np.ndarray:
+    gram, right = _normal(data, terms, rows)
+    # Least norm, so that a term nobody has in a fold costs nothing there.
+    solution = np.linalg.lstsq(gram, right, rcond=1e-12)[0]
+    if not np.isfinite(solution).all():
+        raise ModelRefusal("risk model: the least-squares solution is not finite")
+    return solution
+
+
+def _clustered(data: pd.DataFrame, terms: Sequence[str], solution: np.ndarray, rows: Rows) -> np.ndarray:
+    """Cluster-robust standard errors by practice, in cents PMPM; NaN with a single practice."""
+    design = _design(data, terms)
+    codes, practices = pd.factorize(data["practice_id"].astype(str), sort=True)
+    groups, (n, k) = len(practices), design.shape
+    if groups < 2 or n <= k:
+        return np.full(k, np.nan)
+    months = data["w"].to_numpy(dtype=float) / rows.weight_scale
+    score = data[OUTCOME].to_numpy(dtype=float) * 100 / rows.scale - months * (design @ solution)
+    sums = np.column_stack(
+        [np.bincount(codes, weights=design[:, c] * score, minlength=groups) for c in range(k)]
+    )
+    bread = np.linalg.inv(_normal(data, terms, rows)[0])
+    factor = groups / (groups - 1) * (n - 1) / (n - k)
+    return np.sqrt(np.diag(bread @ (sums.T @ sums) @ bread) * factor)
+
+
+def _left_out(base: pd.DataFrame, used: Sequence[str], fitted: np.ndarray, rows: Rows) -> np.ndarray | None:
+    """Predicted cents of each baseline row by a model that never saw its practice; None with one practice."""
+    inside = (base["arm"] == "comparison").to_numpy()
+    names = base["practice_id"].astype(str).to_numpy()
+    practices = sorted(set(names[inside]))
+    folds = min(FOLDS, len(practices))
+    if folds < 2:
+        return None
+    fold_of = {p: i % folds for i, p in enumerate(practices)}
+    fold = np.array([fold_of[p] if own else -1 for p, own in zip(names, inside, strict=True)])
+    scored = fitted.copy()
+    for k in range(folds):
+        solution = _least_squares(base[inside & (fold != k)], used, rows)
+        part = dict(zip([INTERCEPT, *used], solution, strict=True))
+        scored[fold == k] = predict(part, base[fold == k])
+    return scored
+
+
+def _below_zero(fitted: np.ndarray, spec: StudySpec) -> list[str]:
+    count, floor = int((fitted < 0).sum()), spec.disclosure.floor
+    if not count:
+        return []
+    many = f"{count:,} members" if count >= floor else f"Fewer than {floor} members"
+    return [
+        f"{many} have a predicted cost below zero at baseline; it is kept as the model gives it, "
+        f"so that expected and actual cost add up."
+    ]
+
+
+def _terms_frame(
+    data: pd.DataFrame,
+    rows: Rows,
+    status: Mapping[str, str],
+    used: Sequence[str],
+    solution: np.ndarray,
+    errors: np.ndarray,
+) -> pd.DataFrame:
+    cents, error = (dict(zip(used, v, strict=True)) for v in (solution, errors))
+    table = []
+    for term, place in {INTERCEPT: "fitted", **status}.items():
+        own = data if term == INTERCEPT else data[(data[term] == 1).to_numpy()]
+        table.append(
+            {
+                "term": term,
+                "label": "Reference group" if term == INTERCEPT else rows.terms[term],
+                "coefficient_cents": float(cents.get(term, 0.0)),
+                "se_cents": float(error.get(term, np.nan)),
+                "member_months": int(own["w"].sum()) / rows.weight_scale,
+                "members": len(own),
+                "status": place,
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def _labelled(label: str, status: str) -> str:
+    extra = {
+        "reference": " (reference)",
+        "merged": " (few members: in the reference)",
+        "collinear": " (determined by other terms: left out)",
+    }
+    return label + extra.get(status, "")
