@@ -6,7 +6,7 @@ import pytest
 import statsmodels.api as sm
 from numpy.testing import assert_allclose
 
-from medhome.models import risk
+from medhome.models import calibration, risk
 from medhome.study.cells import Rows
 from medhome.study.problems import ModelRefusal
 from medhome.study.spec import Periods, Program, Risk, StudySpec
@@ -104,7 +104,7 @@ def test_expected_adds_up_to_actual_on_the_rows_fitted_on_and_by_condition():
     assert_allclose(expected.sum(), data["allowed_capped"].sum(), rtol=1e-9)
     sick = data["condition:diabetes"] == 1
     assert_allclose(expected[sick].sum(), data["allowed_capped"][sick].sum(), rtol=1e-9)
-    fitted_on = model.accuracy.iloc[0]
+    fitted_on = model.accuracy.set_index("population").loc[calibration.FITTED_ON]
     assert_allclose(fitted_on["predictive_ratio"], 1, rtol=1e-9)
 
 
@@ -171,8 +171,8 @@ def test_accuracy_by_hand_and_by_left_out_practices():
     # Constant prediction: R2 = 0 and CPM = 0 where fitted; left out, a constant misses by its fold's mean.
     model = risk.fit(world(), study(model="none"))
     table = model.accuracy.set_index("population")
-    assert_allclose(table.loc["Comparison arm, baseline: the rows fitted on", ["r2", "cpm"]], 0, atol=1e-9)
-    assert table.loc["Comparison arm, baseline: practices left out of the fit", "r2"] < 0
+    assert_allclose(table.loc[calibration.FITTED_ON, ["r2", "cpm"]], 0, atol=1e-9)
+    assert table.loc[calibration.LEFT_OUT, "r2"] < 0
     assert len(table) == 3
 
 

@@ -12,6 +12,9 @@ import pandas as pd
 
 from medhome.study.cells import Rows
 
+LEFT_OUT = "Members of comparison practices left out of the fit, at baseline"
+FITTED_ON = "Members fitted on (the comparison arm at baseline)"
+TREATED = "Members of the treated arm at baseline, never in the fit"
 _OUTCOME = "allowed_capped"
 
 
@@ -24,10 +27,9 @@ def accuracy(base: pd.DataFrame, fitted: np.ndarray, held_out: np.ndarray | None
         held_out: the same for the comparison arm by a model that did not see the row's practice, or None.
     """
     treated, comparison = ((base["arm"] == a).to_numpy() for a in ("treated", "comparison"))
-    populations = [("Comparison arm, baseline: the rows fitted on", comparison, fitted)]
+    populations = [(FITTED_ON, comparison, fitted), (TREATED, treated, fitted)]
     if held_out is not None:
-        populations.append(("Comparison arm, baseline: practices left out of the fit", comparison, held_out))
-    populations.append(("Treated arm, baseline: never in the fit", treated, fitted))
+        populations.insert(0, (LEFT_OUT, comparison, held_out))
     return pd.DataFrame(
         [
             {"population": name, **_fit_quality(base[mask], predicted[mask], rows)}
