@@ -1,0 +1,102 @@
+"""The engine: DuckDB inside this process, spoken to through Ibis.
+
+`fetch` is the only function that brings rows back to Python. Settings that could let a result depend on the
+machine are fixed here: rows keep their order, nothing is downloaded, the time zone is UTC.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import decimal
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import ibis
+import ibis.backends.duckdb
+import pandas as pd
+import pyarrow as pa
+
+Engine: TypeAlias = ibis.backends.duckdb.Backend
+"""What `connect` returns and what functions of this room take as ``con``."""
+
+_SPILL = "medhome-spill-"
+
+
+def connect(threads: int = 2, memory_limit: str = "2GB", temp_folder: Path | str | None = None) -> Engine:
+    """A new engine with nothing in it.
+
+    Arguments
+        threads: how many cores it may use; results do not depend on it.
+        memory_limit: beyond this it spills to disk.
+        temp_folder: where its own spill folder is made; the system's temporary folder if None.
+
+    Returns an Ibis DuckDB backend; give it to `close`, or use `session`.
+
+    >>> con = connect(threads=1)
+    >>> int(fetch(con.create_table("t", {"x": [1, 2]}).count().as_table()).iloc[0, 0])
+    2
+    >>> close(con)
+    """
+    spill = tempfile.mkdtemp(prefix=_SPILL, dir=temp_folder)
+    con = ibis.duckdb.connect(threads=threads, memory_limit=memory_limit, temp_directory=spill)
+    for setting in (
+        "autoinstall_known_extensions = false",
+        "autoload_known_extensions = false",
+        "enable_progress_bar = false",
+        "preserve_insertion_order = true",
+        "TimeZone = 'UTC'",
+    ):
+        con.raw_sql(f"SET {setting}")
+    return con
+
+
+def close(con: Engine) -> None:
+    """Close an engine and remove its spill folder."""
+    spill = Path(con.con.execute("SELECT current_setting('temp_directory')").fetchall()[0][0])
+    con.disconnect()
+    if spill.name.startswith(_SPILL):
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def session(
+    temp_folder: Path | str | None = None, threads: int = 2, memory_limit: str = "2GB"
+) -> Iterator[Engine]:
+    """An engine for a ``with`` block, closed at its end."""
+    con = connect(threads=threads, memory_limit=memory_limit, temp_folder=temp_folder)
+    try:
+        yield con
+    finally:
+        close(con)
+
+
+def fetch(expr: ibis.Table) -> pd.DataFrame:
+    """Run an expression and bring its rows to Python, exactly.
+
+    Whole numbers of 64 bits or less come as int64 (Int64 where some are missing); wider ones, which the
+    engine holds as ``decimal(38, 0)``, as Python ints in an object column: never through a float, which keeps
+    only 53 bits. Decimals with a fraction come as `decimal.Decimal`, dates as `datetime.date`.
+    Rows come in the engine's order: sort in the expression where order matters.
+
+    An expression that can pass 64 bits (a sum of products of cents) must be cast to ``decimal(38, 0)``
+    before it is summed; one that passes them uncast raises rather than wraps.
+    """
+    table = expr.to_pyarrow()
+    return pd.DataFrame({name: _exact(table.column(name)) for name in table.column_names})
+
+
+def _exact(column: pa.ChunkedArray) -> pd.Series:
+    kind = column.type
+    if pa.types.is_decimal(kind):
+        values: list[object] = column.to_pylist()
+        if kind.scale == 0:
+            values = [int(v) if isinstance(v, decimal.Decimal) else None for v in values]
+        return pd.Series(values, dtype=object)
+    if pa.types.is_integer(kind) and column.null_count:
+        return pd.Series(column.to_pylist(), dtype="Int64")
+    if pa.types.is_boolean(kind) and column.null_count:
+        return pd.Series(column.to_pylist(), dtype="boolean")
+    return column.to_pandas(date_as_object=True)
