@@ -1,0 +1,68 @@
+"""What every room's tests share: reference data and browser, and when their absence is a failure.
+
+``MEDHOME_REQUIRE=data,browser`` (set by ``.ci/run``) turns a skip for want of one of these into a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+REQUIRED = frozenset(filter(None, os.environ.get("MEDHOME_REQUIRE", "").replace(" ", "").split(",")))
+UNKNOWN = REQUIRED - {"data", "browser"}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+settings.register_profile("house", derandomize=True, deadline=None, database=None)
+settings.load_profile("house")
+
+
+def shared_folder() -> Path:
+    """The folder of public reference data: MEDHOME_SHARED, else ``shared`` beside the checkout."""
+    return Path(os.environ.get("MEDHOME_SHARED") or ROOT.parent / "shared")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if UNKNOWN:
+        raise pytest.UsageError(f"MEDHOME_REQUIRE knows 'data' and 'browser', not {sorted(UNKNOWN)}")
+
+
+def lacking(want: str, reason: str) -> None:
+    """Skip the running test because ``want`` is absent, or fail it where ``want`` is required."""
+    if want in REQUIRED:
+        pytest.fail(f"MEDHOME_REQUIRE asks for {want}: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of public reference data; the test is skipped, saying where to get it, when absent."""
+    folder = shared_folder() / "data"
+    if not folder.is_dir():
+        lacking("data", f"no public reference data in {folder}: docs/reference-data.md says where each file "
+                        "comes from; put them there or name the folder above in MEDHOME_SHARED")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium or Chrome on this machine; the test is skipped when there is none."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        lacking("browser", f"none of {', '.join(BROWSERS)} is installed (Debian: apt-get install chromium)")
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="session")
+def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small simulated world with its study.toml and truth.json: read it, write elsewhere."""
+    from medhome import runs
+
+    folder = tmp_path_factory.mktemp("simulated") / "small"
+    runs.simulate(folder, "small", seed=1)
+    return folder

@@ -1,0 +1,33 @@
+"""The names that users and notebooks may rely on. One that comes or goes is a change for CHANGELOG.md."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import medhome
+
+NAMES = {"__version__"}
+
+
+def test_public_names():
+    assert set(medhome.__all__) == NAMES
+    assert len(medhome.__all__) == len(set(medhome.__all__))
+
+
+@pytest.mark.parametrize("name", sorted(NAMES - {"__version__"}))
+def test_every_public_name_says_what_it_answers(name):
+    value = getattr(medhome, name)
+    if not inspect.ismodule(value):
+        assert inspect.getdoc(value), name
+
+
+def test_importing_the_package_stays_light():
+    """``import medhome`` and ``medhome --help`` load neither the notebook runner nor the models."""
+    heavy = ("papermill", "nbconvert", "statsmodels", "linearmodels", "matplotlib")
+    code = f"import sys, medhome, medhome.cli; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
