@@ -1,0 +1,231 @@
+"""Settings of a simulated world, the named worlds, and the study file that fits one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from medhome.study.periods import Span, month_index, month_name
+from medhome.study.problems import StudyFileError
+
+LOOKBACK_MONTHS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorldSettings:
+    """Everything that decides a simulated world; the same settings give the same bytes.
+
+    Dollars are allowed amounts per member per month (PMPM) unless the name says otherwise. Member
+    counts are *attributed* members: those with a primary-care visit in the look-back and at least one
+    member-month afterwards; somewhat more are enrolled.
+
+    >>> WorldSettings(name="mine", seed=7).comparison_organizations
+    42
+    """
+
+    name: str
+    seed: int
+    # calendar, as YYYY-MM
+    first_month: str = "2005-06"
+    start: str = "2008-06"
+    last_month: str = "2010-03"
+    paid_through: str = "2010-06"
+    # who provides care
+    program_members: int = 19_000
+    program_sites: int = 25
+    program_clinicians: int = 391
+    comparison_members: int = 60_600
+    comparison_organizations: int = 42
+    comparison_size_min: int = 345
+    comparison_size_max: int = 14_600
+    members_per_site: int = 760
+    members_per_clinician: int = 49
+    # enrolment
+    churn_monthly_share: float = 0.012
+    entrants_replace_leavers: bool = True
+    crossover_share: float = 0.0
+    # cost
+    mean_pmpm_usd: float = 300.0
+    trend_yearly_share: float = 0.05
+    organization_sd_pmpm_usd: float = 30.0
+    practice_sd_pmpm_usd: float = 10.0
+    organization_year_sd_pmpm_usd: float = 4.0
+    organization_month_correlation: float = 0.8
+    practice_month_sd_pmpm_usd: float = 3.0
+    practice_month_correlation: float = 0.5
+    # the injected effect: dollars PMPM, or a share of cost when effect_share is given
+    effect_pmpm_usd: float = -1.78
+    effect_share: float | None = None
+    effect_ceiling_usd_per_year: float = 80_000.0
+    # claims
+    void_share: float = 0.015
+    denied_share: float = 0.04
+    orphan_share: float = 0.002
+
+    def __post_init__(self) -> None:
+        faults = []
+        for key in ("first_month", "start", "last_month", "paid_through"):
+            try:
+                month_index(getattr(self, key))
+            except ValueError as error:
+                faults.append(f"{key}: {error}")
+        if not faults:
+            if self.baseline.months < 1:
+                faults.append(f"start {self.start} leaves no baseline after {LOOKBACK_MONTHS} months of look-back "
+                              f"from {self.first_month}")
+            if month_index(self.last_month) < month_index(self.start):
+                faults.append(f"last_month {self.last_month} lies before start {self.start}")
+            if month_index(self.paid_through) < month_index(self.last_month):
+                faults.append(f"paid_through {self.paid_through} lies before last_month {self.last_month}")
+        if self.seed < 0:
+            faults.append(f"seed {self.seed} is negative; give a whole number from 0")
+        for key in ("program_members", "program_sites", "comparison_members", "comparison_organizations",
+                    "comparison_size_min", "members_per_site", "members_per_clinician"):
+            if getattr(self, key) < 1:
+                faults.append(f"{key} must be at least 1")
+        if self.program_clinicians < self.program_sites:
+            faults.append("program_clinicians must be at least program_sites: every site needs a clinician")
+        smallest = self.comparison_organizations * self.comparison_size_min
+        largest = self.comparison_organizations * self.comparison_size_max
+        if not smallest <= self.comparison_members <= largest:
+            faults.append(f"comparison_members {self.comparison_members} cannot be shared among "
+                          f"{self.comparison_organizations} organisations of {self.comparison_size_min} to "
+                          f"{self.comparison_size_max}; use {smallest} to {largest}")
+        for key in ("churn_monthly_share", "crossover_share", "void_share", "denied_share", "orphan_share",
+                    "organization_month_correlation", "practice_month_correlation"):
+            if not 0 <= getattr(self, key) < 1:
+                faults.append(f"{key} must be at least 0 and below 1")
+        if self.effect_share is not None and not -0.9 <= self.effect_share <= 5:
+            faults.append("effect_share must lie between -0.9 and 5")
+        if faults:
+            raise StudyFileError("\n".join([f"world {self.name!r}: settings that do not fit",
+                                            *(f"  {f}" for f in faults)]))
+
+    @property
+    def months(self) -> Span:
+        """All months in which cost is incurred."""
+        return Span(month_index(self.first_month), month_index(self.last_month) + 1)
+
+    @property
+    def baseline(self) -> Span:
+        first = month_index(self.first_month) + LOOKBACK_MONTHS
+        return Span(first, month_index(self.start))
+
+    @property
+    def performance(self) -> Span:
+        return Span(month_index(self.start), month_index(self.last_month) + 1)
+
+    @property
+    def start_offset(self) -> int:
+        """Number of the program's first month, counted from the first month of the world."""
+        return month_index(self.start) - month_index(self.first_month)
+
+    def with_seed(self, seed: int) -> WorldSettings:
+        """The same world drawn with another seed."""
+        return replace(self, seed=seed)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+DEMO = WorldSettings(name="demo", seed=20080601)
+
+SMALL = WorldSettings(
+    name="small", seed=20080602,
+    program_members=520, program_sites=3, program_clinicians=12,
+    comparison_members=1_500, comparison_organizations=12, comparison_size_min=60, comparison_size_max=320,
+    members_per_site=300, members_per_clinician=45,
+)
+
+COVERAGE = WorldSettings(
+    name="coverage", seed=20080603, entrants_replace_leavers=False,
+    program_members=3_000, program_sites=6, program_clinicians=60,
+    comparison_members=9_000, comparison_organizations=20, comparison_size_min=150, comparison_size_max=1_500,
+    members_per_site=500, members_per_clinician=49,
+)
+
+WORLDS: dict[str, WorldSettings] = {w.name: w for w in (DEMO, SMALL, COVERAGE)}
+
+_TITLES = {
+    "demo": "Medical home demonstration",
+    "small": "Medical home demonstration, small world",
+    "coverage": "Medical home demonstration, world of the coverage benchmark",
+}
+
+
+def study_toml(world: WorldSettings) -> str:
+    """The text of a study file that fits a world; for the world "demo" the demonstration study itself.
+
+    >>> 'start = "2008-06"' in study_toml(WORLDS["small"])
+    True
+    """
+    title = _TITLES.get(world.name, f"Medical home demonstration, world {world.name}")
+    run_out = min(3, month_index(world.paid_through) - month_index(world.last_month))
+    return f"""\
+# The demonstration study: a simulated medical home of one physician group against a market.
+id = "{world.name}"
+title = "{title}"
+question = "Did care cost less in the medical home than would have been expected without it?"
+version = "1"
+seed = {world.seed}
+paid_through = "{world.paid_through}"
+
+[data]
+source = "native"
+synthetic = true
+
+[program]
+name = "Patient-centered medical home"
+payer = "A commercial payer"
+organization = "One physician group: family medicine, internal medicine and paediatrics"
+description = "Members join by attribution, with no change of physician or referral rules."
+components = [
+  "Clinical information: member roster, lists of high-risk patients, a feed of gaps in care",
+  "Clinical collaboration: embedded care managers, better access, education",
+  "Blended payment: fee for service, an amount for enhanced services, pay for performance",
+]
+payment_model = "Fee for service, a care-management fee per member per month, and pay for performance"
+co_interventions = [
+  "The group took part in another payer's demonstration",
+  "The group was applying for medical-home recognition",
+]
+
+[periods]
+baseline_first = "{month_name(world.baseline.first)}"
+baseline_last = "{month_name(world.baseline.last)}"
+start = "{world.start}"
+through = "{world.last_month}"
+run_out_months = {run_out}
+
+[arms]
+rule = "roster"
+program_id = "PCMH"
+
+[population]
+age_min = 0
+age_max = 64
+
+[attribution]
+method = "plurality"
+lookback_months = {LOOKBACK_MONTHS}
+
+[outcomes]
+primary = "allowed"
+cap_usd_per_year = 100000
+
+[risk]
+model = "age-sex-conditions"
+lookback_months = {LOOKBACK_MONTHS}
+
+[expected]
+primary = "E3"
+
+[[fees]]
+name = "Care-management fee"
+pmpm_usd = 1.50
+first = "{world.start}"
+
+[disclosure]
+policy = "cms-11"
+floor = 11
+"""
