@@ -1,0 +1,164 @@
+"""Panel → what the models read: `Cells`, `Rows` and `MonthPairs`, summed in the engine as whole numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from itertools import combinations_with_replacement
+
+import ibis
+import pandas as pd
+from ibis import _
+from ibis.expr.types import IntegerColumn, IntegerScalar, Table
+
+from medhome.study.cells import KEYS, WEIGHT_SCALE, Cells, MonthPairs, Rows, moment_name
+from medhome.study.spec import StudySpec
+from medhome.tables.engine import fetch
+from medhome.tables.member_months import EXPOSURE
+from medhome.tables.panel import OUTCOMES, Panel
+
+INTERCEPT = "intercept"
+_PRODUCTS = (
+    *combinations_with_replacement(("expected",), 2),
+    *((outcome, "expected") for outcome in OUTCOMES),
+    ("allowed_capped", "allowed_capped"),
+)
+_WIDE = "decimal(38, 0)"
+_COEFFICIENT_SCALE = (
+    10_000  # coefficients are rounded to this part of a cent, so that scores are whole-number sums
+)
+
+
+def member_rows(panel: Panel, spec: StudySpec) -> Rows:
+    """What did each member cost in the baseline and in the performance period?
+
+    `Rows`: one row per member and period with exposure, cost and the terms of the risk model, which are known
+    at the start of the baseline and the same in both periods. Rows have no identifier; their order is that of
+    ``person_id``, so the same people give the same rows however the files are cut.
+    """
+    period = ibis.ifelse(panel.months.month < spec.periods.baseline.end, "baseline", "performance")
+    sums = (
+        panel.months.mutate(period=period)
+        .group_by("person_key", "period")
+        .aggregate(w=_.count() * EXPOSURE, **{name: panel_sum(_, name) for name in OUTCOMES})
+    )
+    members = panel.members.select(
+        "person_key",
+        "organization_id",
+        "practice_id",
+        "arm",
+        "stratum",
+        "age",
+        **{term: indicator(panel.members, term) for term in panel.terms},
+    )
+    joined = sums.join(members, "person_key").order_by("person_key", "period")
+    keys = ["organization_id", "practice_id", "arm", "stratum", "period"]
+    frame = fetch(joined.select(*keys, "w", *OUTCOMES, "age", *panel.terms))
+    return Rows(frame=frame, terms=dict(panel.terms), weight_scale=WEIGHT_SCALE)
+
+
+def panel_sum(table: Table, outcome: str) -> IntegerScalar:
+    """Sum of an outcome of a member-month, in cents."""
+    return table[f"{outcome}_cents"].sum()
+
+
+def indicator(members: Table, term: str) -> IntegerColumn:
+    """Whether each member has a term of the risk model: 0 or 1."""
+    kind, _colon, name = term.partition(":")
+    return members[term] if kind == "condition" else (members.band == name).cast("int8")
+
+
+def score(panel: Panel, coefficients: Mapping[str, float]) -> Panel:
+    """The panel with each member's expected cost: ``expected_cents`` PMPM, whole cents, frozen at baseline.
+
+    Arguments
+        coefficients: term → cents PMPM, with "intercept"; a term left out costs nothing extra. Coefficients
+            are rounded to a ten-thousandth of a cent, the score to a cent (halves up), in whole numbers, so
+            that every engine gives the same.
+
+    Raises `ValueError` for a term that the panel does not have.
+    """
+    unknown = sorted(set(coefficients) - set(panel.terms) - {INTERCEPT})
+    if unknown:
+        raise ValueError(f"these terms are not in the panel: {', '.join(unknown)}")
+    parts = {t: round(c * _COEFFICIENT_SCALE) for t, c in coefficients.items()}
+    total = ibis.literal(parts.pop(INTERCEPT, 0), "int64")
+    for term in sorted(parts):
+        total = total + indicator(panel.members, term).cast("int64") * ibis.literal(parts[term], "int64")
+    cents = ((total * 2 + _COEFFICIENT_SCALE) / (2 * _COEFFICIENT_SCALE)).floor().cast("int64")
+    table = panel.con.create_table(
+        "medhome_members_scored",
+        panel.members.mutate(expected_cents=cents).order_by("person_key"),
+        overwrite=True,
+    )
+    return dataclasses.replace(panel, members=table)
+
+
+def cells(scored: Panel, spec: StudySpec) -> Cells:
+    """Sums by organisation, practice, arm, stratum and month: all that the linear models need.
+
+    Variables: the outcomes and ``expected``, in cents; moments: each of them, and the products that the
+    difference in differences reads. One row per cell with at least one member-month.
+    """
+    if not scored.scored:
+        raise ValueError("cells need a scored panel: call score() first")
+    members = scored.members.select("person_key", *KEYS[:-1], "expected_cents")
+    joined = scored.months.join(members, "person_key")
+    variables = (*OUTCOMES, "expected")
+    sums = {moment_name(v): joined[f"{v}_cents"].cast(_WIDE).sum().cast(_WIDE) for v in variables}
+    sums |= {
+        moment_name(a, b): (joined[f"{a}_cents"] * joined[f"{b}_cents"]).cast(_WIDE).sum().cast(_WIDE)
+        for a, b in _PRODUCTS
+    }
+    found = fetch(joined.group_by(*KEYS).aggregate(rows=_.count(), **sums).order_by(*KEYS))
+    frame = found[[*KEYS, "rows"]].copy()
+    frame["w"] = [int(n) * EXPOSURE for n in frame["rows"]]
+    for name in sums:
+        frame[name] = pd.Series([int(v) * EXPOSURE for v in found[name]], dtype=object)
+    return Cells(scales={v: 100 for v in variables}, frame=frame)
+
+
+LARGEST_SAMPLE = 100_000
+"""With more members than this, the months of a fixed sample of about as many are paired."""
+
+
+def month_pairs(panel: Panel, outcome: str) -> MonthPairs:
+    """How do one member's months go together? Cross-products by organisation and pair of months.
+
+    Arguments
+        outcome: one of `OUTCOMES`.
+
+    `MonthPairs`: for each organisation and pair of months s <= t, over the members present in both: their
+    number, the sums of the outcome in s and in t, and the sum of its products, exact. With more than
+    `LARGEST_SAMPLE` members it rests on those whose md5 of ``person_id`` is lowest by threshold: the same
+    people in every run, and a share of each organisation in proportion.
+    """
+    if outcome not in OUTCOMES:
+        raise ValueError(f"{outcome!r} is not an outcome; outcomes are {', '.join(OUTCOMES)}")
+    members = sampled(panel.members, LARGEST_SAMPLE)
+    left = panel.months.join(members, "person_key").select(
+        "person_key", "organization_id", month_s="month", y_s=f"{outcome}_cents"
+    )
+    right = panel.months.select(right_key="person_key", month_t="month", y_t=f"{outcome}_cents")
+    pairs = left.join(right, [left.person_key == right.right_key, left.month_s <= right.month_t])
+    found = fetch(
+        pairs.group_by("organization_id", "month_s", "month_t")
+        .aggregate(
+            members=_.count(),
+            sum_s=_.y_s.sum(),
+            sum_t=_.y_t.sum(),
+            sum_st=(_.y_s * _.y_t).cast(_WIDE).sum().cast(_WIDE),
+        )
+        .order_by("organization_id", "month_s", "month_t")
+    )
+    return MonthPairs(frame=found)
+
+
+def sampled(members: Table, largest: int) -> Table:
+    """``person_key`` and ``organization_id`` of all members, or of a fixed sample of about this many."""
+    count = int(fetch(members.aggregate(n=_.count()))["n"].iloc[0])
+    chosen = members
+    if count > largest:
+        bound = f"{2**32 * largest // count:08x}"
+        chosen = members.filter(_.person_id.hexdigest("md5").substr(0, 8) < bound)
+    return chosen.select("person_key", "organization_id")

@@ -1,0 +1,110 @@
+"""Diagnoses → condition groups and age-sex bands, frozen at the start of the baseline.
+
+A condition is there when its code stands on any claim line that counts (not denied, not taken back by a void,
+paid by the run-out cut) in the ``risk.lookback_months`` before the baseline. One code is enough: the
+groups are used to predict cost, not to count the sick. People without claims then have no condition.
+"""
+
+from __future__ import annotations
+
+import re
+
+import ibis
+from ibis import _
+from ibis.expr.types import Table
+
+from medhome.study.periods import month_start
+from medhome.study.spec import StudySpec
+from medhome.tables.claims import codelist, counted, is_void, month_of
+
+AGE_BANDS = (0, 1, 5, 12, 18, 25, 35, 45, 55, 65, 75, 85)
+"""First age of each band, in completed years; the last is open."""
+
+ADULT = 18
+
+_SEXES = {"F": ("Women", "Girls"), "M": ("Men", "Boys"), "U": ("Sex unknown,", "Sex unknown,")}
+_DIAGNOSIS = re.compile(r"^diagnosis_code_\d+$")
+
+
+def condition_labels() -> dict[str, str]:
+    """Condition id → its name in words, in the order of the code list."""
+    return {row["condition_id"]: row["label"] for row in codelist("conditions")}
+
+
+def band_name(first: int) -> str:
+    """Name of the age band that begins with this age.
+
+    >>> [band_name(age) for age in (0, 1, 18, 85)]
+    ['0', '1-4', '18-24', '85+']
+    """
+    if first == AGE_BANDS[-1]:
+        return f"{first}+"
+    last = AGE_BANDS[AGE_BANDS.index(first) + 1] - 1
+    return str(first) if last == first else f"{first}-{last}"
+
+
+def term_labels(spec: StudySpec) -> dict[str, str]:
+    """Every term that the risk model may have, with its label: age-sex bands, then conditions."""
+    if spec.risk.model == "none":
+        return {}
+    terms = {}
+    for sex, (grown, young) in _SEXES.items():
+        for first in AGE_BANDS:
+            who = grown if first >= ADULT else young
+            ages = band_name(first).replace("-", " to ").replace("+", " and over")
+            terms[f"age_sex:{sex}{band_name(first)}"] = f"{who} under 1" if first == 0 else f"{who} {ages}"
+    if spec.risk.model == "age-sex-conditions":
+        terms |= {f"condition:{name}": label for name, label in condition_labels().items()}
+    return terms
+
+
+def with_bands(persons: Table, spec: StudySpec) -> Table:
+    """People with ``age`` (completed years in the first baseline month), ``band`` (like F18-24), ``stratum``.
+
+    People born after that month count as age 0.
+    """
+    age = ((spec.periods.baseline.first - persons.birth_month) / 12).floor().cast("int32")
+    table = persons.mutate(age=ibis.greatest(age, 0))
+    steps = [(table.age >= first, band_name(first)) for first in reversed(AGE_BANDS)]
+    return table.mutate(
+        band=table.sex + ibis.cases(*steps, else_=band_name(0)),
+        stratum=ibis.ifelse(table.age >= ADULT, "adults", "children"),
+    )
+
+
+def conditions(inputs: dict[str, Table], persons: Table, spec: StudySpec) -> Table:
+    """Which condition groups did each person have before the baseline?
+
+    One row per person and condition: ``person_key``, ``condition_id``.
+    """
+    first = spec.periods.baseline.first
+    claim = inputs["medical_claim"]
+    columns = [c for c in claim.columns if _DIAGNOSIS.match(c)]
+    day = claim.claim_start_date
+    recent = claim.filter(
+        day >= ibis.date(month_start(first - spec.risk.lookback_months)),
+        day < ibis.date(month_start(first)),
+        counted(claim, month_of(day), spec),
+    )
+    coded = recent.select(
+        person_id=recent.person_id,
+        system=recent.diagnosis_code_type.fill_null("").lower(),
+        sign=ibis.ifelse(is_void(recent), -1, 1),
+        code=ibis.array([recent[c] for c in columns]).unnest(),
+    )
+    standing = (
+        coded.filter(_.code.notnull())
+        .group_by("person_id", "system", "code")
+        .aggregate(net=_.sign.sum())
+        .filter(_.net > 0)
+    )
+    seen = standing.select("system", "code").distinct()
+    groups = ibis.memtable(
+        [(g["system"], g["code_prefix"], g["condition_id"]) for g in codelist("conditions")],
+        schema={"group_system": "string", "code_prefix": "string", "condition_id": "string"},
+    )
+    grouped = seen.join(
+        groups, [seen.system == groups.group_system, seen.code.startswith(groups.code_prefix)]
+    ).select("system", "code", "condition_id")
+    keyed = standing.join(persons.select("person_key", "person_id"), "person_id")
+    return keyed.join(grouped, ["system", "code"]).select("person_key", "condition_id").distinct()

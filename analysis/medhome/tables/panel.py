@@ -1,0 +1,261 @@
+"""Claims and enrolment → the member-months panel of a study: the chain, materialised once.
+
+claims netted → run-out cut → member-months → attribution → arms → eligibility → conditions → capped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import ibis
+import pandas as pd
+from ibis import _
+from ibis.expr.types import Table
+
+from medhome.study.problems import DataProblem
+from medhome.study.results import Attrition
+from medhome.study.spec import StudySpec
+from medhome.tables import arms, attribution, claims, cohort, conditions, member_months
+from medhome.tables.engine import fetch
+from medhome.tables.waterfall import volumes, waterfall
+
+OUTCOMES = ("allowed", "allowed_capped", "paid", "paid_capped")
+"""What a member-month cost; in the engine each has a column ``<outcome>_cents``."""
+
+LARGEST_CENTS = 3_000_000_000
+"""Products of cents of a member-month above $30 million would pass 64 bits (and such data are in error)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """Who is compared, month by month, and how they came to be it.
+
+    months: one row per member-month: ``person_key``, ``month``, ``lines``, and ``<outcome>_cents`` for each
+        of `OUTCOMES`. Exposure of each is ``member_months.EXPOSURE`` thousandths.
+    members: one row per member: ``person_key``, ``person_id``, ``practice_id``, ``organization_id``, ``arm``,
+        ``stratum``, ``age``, ``sex``, ``band``, and one 0/1 column per condition (``condition:diabetes``);
+        ``expected_cents`` (PMPM) once scored.
+    categories: one row per person, month and kind of service with cost: ``person_key``, ``month``,
+        ``category``, ``lines``, ``allowed_cents``, ``paid_cents``; also of people outside the cohort.
+    terms: terms of the risk model and their labels.
+    practices, clinicians: frames of `arms.practices` and `arms.clinicians`.
+    attrition, waterfall, volumes: as in `medhome.study.results`.
+    """
+
+    con: Any
+    months: Table
+    members: Table
+    categories: Table
+    terms: Mapping[str, str]
+    practices: pd.DataFrame
+    clinicians: pd.DataFrame
+    attrition: Attrition
+    waterfall: pd.DataFrame
+    volumes: pd.DataFrame
+
+    @property
+    def table(self) -> Table:
+        """One row per member-month with all that is known of its member."""
+        return self.months.join(self.members, "person_key")
+
+    @property
+    def scored(self) -> bool:
+        """Whether members have an expected cost."""
+        return "expected_cents" in self.members.columns
+
+
+def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
+    """Who was compared in which month, and what did each member-month cost?
+
+    Arguments
+        con: the engine.
+        inputs: contract-shaped tables by name.
+        spec: the study.
+
+    Raises `DataProblem` when an arm is empty, when the roster cannot be read as meant, or when a member-month
+    costs more than $30 million.
+    """
+    analysed = spec.periods.analysed
+    persons = _keep(con, "medhome_people", member_months.people(inputs["eligibility"], spec))
+
+    lines = claims.lines(inputs, persons, spec)
+    line_totals = fetch(claims.totals(lines, analysed))
+    categories = _keep(
+        con, "medhome_categories", claims.monthly_cost(lines.filter(_.month.isin(list(analysed))))
+    )
+
+    practices = arms.practices(inputs, spec)
+    assigned = _keep(con, "medhome_assigned", _assigned(inputs, persons, practices, spec))
+    exposure = member_months.exposed(inputs["eligibility"], persons, analysed, spec.population.payer_types)
+    flagged = _keep(
+        con, "medhome_flagged", _with_cost(cohort.apply_rules(exposure, assigned, spec), categories)
+    )
+    flow = cohort.attrition(flagged, assigned, spec)
+    _refuse_monstrous(flagged)
+
+    kept = flagged.filter(_.dropped_by == cohort.KEPT).drop("dropped_by")
+    months = _keep(con, "medhome_months", capped(kept, spec))
+    in_cohort = assigned.semi_join(months, "person_key")
+    members = _keep(con, "medhome_members", _members(inputs, in_cohort, spec))
+
+    dropped = fetch(
+        flagged.group_by("dropped_by")
+        .aggregate(lines=_.lines.sum(), allowed_cents=_.allowed_cents.sum(), paid_cents=_.paid_cents.sum())
+        .order_by("dropped_by")
+    )
+    con.drop_table("medhome_flagged")
+    totals = fetch(
+        months.aggregate(
+            allowed_capped_cents=_.allowed_capped_cents.sum(), paid_capped_cents=_.paid_capped_cents.sum()
+        )
+    ).iloc[0]
+    return Panel(
+        con=con,
+        months=months,
+        members=members,
+        categories=categories,
+        terms=_terms_present(members, spec),
+        practices=practices,
+        clinicians=arms.clinicians(inputs, practices, spec),
+        attrition=flow,
+        waterfall=waterfall(line_totals, dropped, totals, spec),
+        volumes=volumes(months, members),
+    )
+
+
+def capped(months: Table, spec: StudySpec) -> Table:
+    """What a member-month costs with the cost above the yearly cap cut off (never the member deleted).
+
+    Years are windows of 12 months counted from the program's start in both directions, so that none
+    straddles it. Within a member's window, cost is added up month by month: a month keeps what its cost adds
+    to the running sum below the cap. The cap of a window that begins k years from the start is the declared
+    cap times (1 + ``cap_trend``)^k, rounded to the cent; a window that the study's ends cut short has the
+    cap of a whole year. ``allowed`` and ``paid`` are capped separately at the same limit.
+
+    Adds ``allowed_capped_cents`` and ``paid_capped_cents``.
+    """
+    if spec.outcomes.cap_usd_per_year is None:
+        return months.mutate(allowed_capped_cents=_.allowed_cents, paid_capped_cents=_.paid_cents)
+    start = spec.periods.start_month
+    windows = sorted({(month - start) // 12 for month in spec.periods.analysed})
+    limits = ibis.memtable(
+        [(start + 12 * k + i, k, cap_cents(k, spec)) for k in windows for i in range(12)],
+        schema={"month": "int32", "window": "int32", "limit_cents": "int64"},
+    )
+    dated = months.join(limits, "month")
+    # The running sum is needed only where positive cost passes the cap: below it no running sum can.
+    heavy = (
+        dated.group_by("person_key", "window", "limit_cents")
+        .aggregate(
+            allowed_up=ibis.greatest(_.allowed_cents, 0).sum(), paid_up=ibis.greatest(_.paid_cents, 0).sum()
+        )
+        .filter((_.allowed_up > _.limit_cents) | (_.paid_up > _.limit_cents))
+        .select("person_key", "window")
+    )
+    spread = dated.semi_join(heavy, ["person_key", "window"])
+    running = ibis.cumulative_window(group_by=[spread.person_key, spread.window], order_by=spread.month)
+    sums = spread.select(
+        "person_key",
+        "month",
+        "limit_cents",
+        "allowed_cents",
+        "paid_cents",
+        allowed_sum=spread.allowed_cents.sum().over(running),
+        paid_sum=spread.paid_cents.sum().over(running),
+    )
+    cut = sums.select(
+        "person_key",
+        "month",
+        allowed_cut=ibis.least(_.allowed_sum, _.limit_cents)
+        - ibis.least(_.allowed_sum - _.allowed_cents, _.limit_cents),
+        paid_cut=ibis.least(_.paid_sum, _.limit_cents) - ibis.least(_.paid_sum - _.paid_cents, _.limit_cents),
+    )
+    joined = months.left_join(cut, ["person_key", "month"])
+    return joined.select(
+        *months.columns,
+        allowed_capped_cents=ibis.coalesce(joined.allowed_cut, joined.allowed_cents),
+        paid_capped_cents=ibis.coalesce(joined.paid_cut, joined.paid_cents),
+    )
+
+
+def cap_cents(window: int, spec: StudySpec) -> int:
+    """The cap of the 12-month window that begins this many years after the program's start, in cents."""
+    cap = spec.outcomes.cap_usd_per_year
+    if cap is None:
+        raise ValueError("the study declares no cap")
+    growth = (1 + Decimal(repr(spec.outcomes.cap_trend))) ** window
+    return int((Decimal(cap) * 100 * growth).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def _keep(con: Any, name: str, expr: Table) -> Table:
+    return con.create_table(name, expr, overwrite=True)
+
+
+def _assigned(inputs: dict[str, Table], persons: Table, practices: pd.DataFrame, spec: StudySpec) -> Table:
+    """One row per person: the person's columns, ``practice_id``, ``organization_id`` and ``arm``."""
+    belongs = attribution.attribute(inputs, persons, spec)
+    known = ibis.memtable(practices, schema={c: "string" for c in practices.columns})
+    joined = persons.left_join(belongs, "person_key").drop("person_key_right")
+    joined = joined.left_join(known, "practice_id").drop("practice_id_right")
+    named = ibis.cases(
+        (joined.practice_id.isnull(), arms.UNATTRIBUTED),
+        (joined.arm.isnull(), arms.EXCLUDED),
+        else_=joined.arm,
+    )
+    return joined.mutate(arm=named)
+
+
+def _with_cost(flagged: Table, categories: Table) -> Table:
+    cost = categories.group_by("person_key", "month").aggregate(
+        lines=_.lines.sum(), allowed_cents=_.allowed_cents.sum(), paid_cents=_.paid_cents.sum()
+    )
+    joined = flagged.left_join(cost, ["person_key", "month"])
+    return joined.select(
+        "person_key",
+        "month",
+        "dropped_by",
+        lines=joined.lines.fill_null(0),
+        allowed_cents=joined.allowed_cents.fill_null(0),
+        paid_cents=joined.paid_cents.fill_null(0),
+    )
+
+
+def _members(inputs: dict[str, Table], in_cohort: Table, spec: StudySpec) -> Table:
+    banded = conditions.with_bands(in_cohort, spec).drop("birth_month", "death_month", "state")
+    names = [t for t in conditions.term_labels(spec) if t.startswith("condition:")]
+    if not names:
+        return banded.order_by("person_key")
+    found = conditions.conditions(inputs, in_cohort, spec)
+    flags = found.group_by("person_key").aggregate(
+        **{name: (found.condition_id == name.removeprefix("condition:")).cast("int8").max() for name in names}
+    )
+    joined = banded.left_join(flags, "person_key").drop("person_key_right")
+    return joined.mutate(**{name: joined[name].fill_null(0) for name in names}).order_by("person_key")
+
+
+def _terms_present(members: Table, spec: StudySpec) -> dict[str, str]:
+    """Terms of the risk model that somebody in the cohort has."""
+    labels = conditions.term_labels(spec)
+    bands = fetch(members.select("band").distinct().order_by("band"))["band"]
+    present = {f"age_sex:{band}" for band in bands}
+    names = [t for t in labels if t.startswith("condition:")]
+    if names:
+        anyone = fetch(members.aggregate(**{name: members[name].max() for name in names})).iloc[0]
+        present |= {name for name in names if anyone[name]}
+    return {term: label for term, label in labels.items() if term in present}
+
+
+def _refuse_monstrous(flagged: Table) -> None:
+    size = ibis.greatest(flagged.allowed_cents.abs(), flagged.paid_cents.abs())
+    worst = fetch(
+        flagged.mutate(size=size).filter(_.size > LARGEST_CENTS).aggregate(n=_.count(), largest=_.size.max())
+    ).iloc[0]
+    if worst["n"]:
+        raise DataProblem(
+            f"medical_claim, pharmacy_claim: {worst['n']} member-months cost more than "
+            f"${LARGEST_CENTS // 100:,} (the largest ${int(worst['largest']) / 100:,.2f}): are the amounts in "
+            "dollars?"
+        )
