@@ -42,10 +42,15 @@ def test_changes_mean_and_member_variance():
 
 
 @pytest.mark.parametrize("count", [1, 2])
-@pytest.mark.parametrize("name,method", [
-    ("cr1", conventional.cluster_robust), ("cr2", conventional.bell_mccaffrey),
-    ("dl_unweighted", conventional.donald_lang),
-    ("dl_member", lambda c: conventional.donald_lang(c, by_members=True))])
+@pytest.mark.parametrize(
+    "name,method",
+    [
+        ("cr1", conventional.cluster_robust),
+        ("cr2", conventional.bell_mccaffrey),
+        ("dl_unweighted", conventional.donald_lang),
+        ("dl_member", lambda c: conventional.donald_lang(c, by_members=True)),
+    ],
+)
 def test_t_tests(count, name, method):
     check_t(method(changes(count)), golden(count)[name])
 
@@ -70,9 +75,15 @@ def test_the_named_generator():
 
 
 @pytest.mark.parametrize("count", [1, 2])
-@pytest.mark.parametrize("statistic,by_members,name", [
-    ("beta", True, "ri_beta_member"), ("beta", False, "ri_beta_unweighted"), ("t", True, "ri_t_member"),
-    ("t", False, "ri_t_unweighted")])
+@pytest.mark.parametrize(
+    "statistic,by_members,name",
+    [
+        ("beta", True, "ri_beta_member"),
+        ("beta", False, "ri_beta_unweighted"),
+        ("t", True, "ri_t_member"),
+        ("t", False, "ri_t_unweighted"),
+    ],
+)
 def test_randomization(count, statistic, by_members, name):
     rank, assignments, value = golden(count)[name]
     found = randomization.randomization(changes(count), statistic, by_members)
@@ -116,8 +127,11 @@ def test_ferman_pinto_as_recommended(count):
 def test_two_periods(count):
     expected = golden(count)["re_two_period"]
     found = two_period.re_two_period(changes(count), B / MEMBERS, MEAN)
-    assert_allclose([found.A_reml, *found.plug_in, found.effect.estimate, found.effect.p],
-                    [expected["A_reml"], *expected["plug"], expected["mean"], expected["p"]], rtol=1e-7)
+    assert_allclose(
+        [found.A_reml, *found.plug_in, found.effect.estimate, found.effect.p],
+        [expected["A_reml"], *expected["plug"], expected["mean"], expected["p"]],
+        rtol=1e-7,
+    )
     assert_allclose(found.effect.ci95, expected["ci95"], rtol=1e-5)
     by_size = two_period.reml_by_size(changes(count))
     assert_allclose([by_size.A, by_size.B], golden(count)["reml_ab"], rtol=1e-7)
@@ -142,31 +156,53 @@ def test_an_effect_leaves_the_recommended_scale_alone_but_not_the_published_one(
 def test_equal_sizes_and_one_treated_give_beta_and_t_the_same_rank():
     rng = np.random.default_rng([2, 1])
     for _ in range(20):
-        c = Contrasts(change=rng.normal(0, 20, 13), members=np.full(13, 2500.0), months=10,
-                      treated=np.arange(13) == 4, shares=month_shares(AFTER))
+        c = Contrasts(
+            change=rng.normal(0, 20, 13),
+            members=np.full(13, 2500.0),
+            months=10,
+            treated=np.arange(13) == 4,
+            shares=month_shares(AFTER),
+        )
         assert randomization.randomization(c, "beta").rank == randomization.randomization(c, "t").rank
 
 
 def test_order_and_scale():
     order = np.array([4, 0, 8, 2, 6, 1, 3, 7, 5])
     c = changes(2)
-    again = Contrasts(change=c.change[order] * 3, members=c.members[order], treated=c.treated[order],
-                      months=c.months, shares=c.shares)
-    for method in (conventional.cluster_robust, conventional.bell_mccaffrey, conventional.donald_lang,
-                   conventional.welch):
+    again = Contrasts(
+        change=c.change[order] * 3,
+        members=c.members[order],
+        treated=c.treated[order],
+        months=c.months,
+        shares=c.shares,
+    )
+    for method in (
+        conventional.cluster_robust,
+        conventional.bell_mccaffrey,
+        conventional.donald_lang,
+        conventional.welch,
+    ):
         assert_allclose(method(again).p, method(c).p, rtol=1e-10)
         assert_allclose(method(again).ci95, np.multiply(method(c).ci95, 3), rtol=1e-10)
     signs = wild.rademacher(9, 512, np.random.default_rng(0))
     assert wild.wild_cluster(again, signs) == wild.wild_cluster(c, signs)
     assert randomization.randomization(again).p == randomization.randomization(c).p
-    assert_allclose(two_period.re_two_period(again, 9 * B / MEMBERS[order], 3 * MEAN).effect.p,
-                    two_period.re_two_period(c, B / MEMBERS, MEAN).effect.p, rtol=1e-9)
+    assert_allclose(
+        two_period.re_two_period(again, 9 * B / MEMBERS[order], 3 * MEAN).effect.p,
+        two_period.re_two_period(c, B / MEMBERS, MEAN).effect.p,
+        rtol=1e-9,
+    )
 
 
 def test_many_assignments_are_drawn_and_the_actual_one_counts():
     rng = np.random.default_rng([2, 2])
-    c = Contrasts(change=rng.normal(0, 20, 20), members=np.full(20, 2500.0), months=10,
-                  treated=np.arange(20) < 6, shares=month_shares(AFTER))
+    c = Contrasts(
+        change=rng.normal(0, 20, 20),
+        members=np.full(20, 2500.0),
+        months=10,
+        treated=np.arange(20) < 6,
+        shares=month_shares(AFTER),
+    )
     found = randomization.randomization(c, rng=np.random.default_rng([2, 3]))
     assert (found.assignments, found.exact) == (1000, False)
     assert found.p == randomization.randomization(c, rng=np.random.default_rng([2, 3])).p
@@ -178,7 +214,9 @@ def test_many_assignments_are_drawn_and_the_actual_one_counts():
 def test_contrasts_with_gaps_and_drifting_membership():
     y = np.array([[10.0, 20.0, 40.0, 60.0], [1.0, 99.0, 5.0, 7.0], [4.0, 4.0, 4.0, 4.0]])
     members = np.array([[1.0, 3.0, 2.0, 2.0], [1.0, 0.0, 1.0, 1.0], [0.0, 0.0, 5.0, 5.0]])
-    c = contrasts(y, members, np.array([True, False, False]), np.array([False, False, True, True]), members[0])
+    c = contrasts(
+        y, members, np.array([True, False, False]), np.array([False, False, True, True]), members[0]
+    )
     # A: 50 - (10 + 3*20)/4; B: no second month, so 6 - 1; C has nobody before the start and is left out.
     assert_allclose(c.change, [50 - 17.5, 5.0])
     assert_allclose(c.members, [2.0, 1.0])

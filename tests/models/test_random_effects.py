@@ -17,8 +17,15 @@ PAIR_COLUMNS = ["organization_id", "month_s", "month_t", "members", "sum_s", "su
 
 
 def fit(y=PMPM, members=MEMBERS, treat=None, sig=None, **options):
-    return re_panel(y, members, treated(1) if treat is None else treat, BEFORE,
-                    covariance() if sig is None else sig, MEAN, **options)
+    return re_panel(
+        y,
+        members,
+        treated(1) if treat is None else treat,
+        BEFORE,
+        covariance() if sig is None else sig,
+        MEAN,
+        **options,
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -28,15 +35,28 @@ def test_golden(count):
     assert_allclose(found.grid["loglik"].iloc[0], golden["loglik_0"], rtol=1e-7)
     point = found.grid[np.isclose(found.grid["sigma_share"], 0.05) & (found.grid["rho"] == 0.8)].iloc[0]
     at = golden["at_05_08"]
-    assert_allclose([point["loglik"], point["A"], point["var_did"], point["gls"], point["var_gls"]],
-                    [at["loglik"], at["A"], at["var_did"], at["gls"], at["var_gls"]], rtol=1e-7)
-    assert_allclose([found.A_mean, found.sigma_mean, found.rho_mean],
-                    [golden["A_mean"], golden["sigma_mean"], golden["rho_mean"]], rtol=1e-7)
-    assert_allclose([found.effect.estimate, found.effect.probability_below_zero, found.effect.p],
-                    [golden["did"]["mean"], golden["did"]["pr_below_0"], golden["did"]["p"]], rtol=1e-7)
+    assert_allclose(
+        [point["loglik"], point["A"], point["var_did"], point["gls"], point["var_gls"]],
+        [at["loglik"], at["A"], at["var_did"], at["gls"], at["var_gls"]],
+        rtol=1e-7,
+    )
+    assert_allclose(
+        [found.A_mean, found.sigma_mean, found.rho_mean],
+        [golden["A_mean"], golden["sigma_mean"], golden["rho_mean"]],
+        rtol=1e-7,
+    )
+    assert_allclose(
+        [found.effect.estimate, found.effect.probability_below_zero, found.effect.p],
+        [golden["did"]["mean"], golden["did"]["pr_below_0"], golden["did"]["p"]],
+        rtol=1e-7,
+    )
     assert_allclose([found.gls.estimate, found.gls.p], [golden["gls"]["mean"], golden["gls"]["p"]], rtol=1e-7)
-    for mine, theirs in ((found.effect, golden["did"]["ci"]), (found.gls, golden["gls"]["ci"]),
-                         (found.flat[0], golden["did_ci_flat"]), (found.narrow[0], golden["did_ci_05"])):
+    for mine, theirs in (
+        (found.effect, golden["did"]["ci"]),
+        (found.gls, golden["gls"]["ci"]),
+        (found.flat[0], golden["did_ci_flat"]),
+        (found.narrow[0], golden["did_ci_05"]),
+    ):
         assert_allclose(mine.ci95, theirs, rtol=1e-5)
 
 
@@ -108,8 +128,9 @@ def brute_force(y, members, treat, after, months, sig, sigma, rho, target):
     for r, (j, s) in enumerate(seen):
         for c, (k, t) in enumerate(seen):
             if j == k:
-                V[r, c] = (sigma**2 * rho ** abs(months[s] - months[t])
-                           + sig[s, t] / np.sqrt(members[j, s] * members[j, t]))
+                V[r, c] = sigma**2 * rho ** abs(months[s] - months[t]) + sig[s, t] / np.sqrt(
+                    members[j, s] * members[j, t]
+                )
     z = np.array([y[j, t] for j, t in seen])
     Vi = np.linalg.inv(V)
     values = np.linalg.eigvalsh(X.T @ Vi @ X)
@@ -131,11 +152,13 @@ def test_gaps_in_the_calendar_and_months_without_members():
     origin = found.grid.iloc[0]
 
     def mean_effect(beta, J):
-        post = beta[J + BEFORE:].reshape(-1, 2)  # common, own
+        post = beta[J + BEFORE :].reshape(-1, 2)  # common, own
         return (post[:, 1] - post[:, 0]).mean()
 
-    at = [brute_force(y, members, treated(2), AFTER, months, covariance(months), s * MEAN, r, mean_effect)
-          for s, r in ((0.1, 0.9), (0.0, 0.3))]
+    at = [
+        brute_force(y, members, treated(2), AFTER, months, covariance(months), s * MEAN, r, mean_effect)
+        for s, r in ((0.1, 0.9), (0.0, 0.3))
+    ]
     # A pseudo-determinant over more parameters shifts by a constant; differences between points do not.
     assert_allclose(point["loglik"] - origin["loglik"], at[0][0] - at[1][0], rtol=1e-7)
     assert_allclose([point["gls"], origin["gls"]], [at[0][1], at[1][1]], rtol=1e-7)
@@ -171,9 +194,14 @@ def test_member_covariance_by_hand():
     # Organisation A: two members with 1, 3 dollars, then 2, 8; B: one member in month 1 only (no deviation).
     # Deviations A: month 1 -1, +1; month 2 -3, +3. Lag 0: (2 + 18 + 0) / (2 + 2 + 1); lag 1: 6 / sqrt(4).
     frame = pd.DataFrame(
-        [("A", 1, 1, 2, 400, 400, 100**2 + 300**2), ("A", 1, 2, 2, 400, 1000, 100 * 200 + 300 * 800),
-         ("A", 2, 2, 2, 1000, 1000, 200**2 + 800**2), ("B", 1, 1, 1, 500, 500, 500**2)],
-        columns=PAIR_COLUMNS)
+        [
+            ("A", 1, 1, 2, 400, 400, 100**2 + 300**2),
+            ("A", 1, 2, 2, 400, 1000, 100 * 200 + 300 * 800),
+            ("A", 2, 2, 2, 1000, 1000, 200**2 + 800**2),
+            ("B", 1, 1, 1, 500, 500, 500**2),
+        ],
+        columns=PAIR_COLUMNS,
+    )
     found = member_covariance(MonthPairs(frame=frame), (1, 2))
     assert_allclose([found.by_lag[0], found.by_lag[1]], [20 / 5, 6 / 2], rtol=1e-14)
     assert_allclose(found.matrix, [[4, 3], [3, 4]], rtol=1e-12)
@@ -216,8 +244,17 @@ def test_refusals():
         re_panel(PMPM, MEMBERS, treated(1), 0, covariance(), MEAN)
     with pytest.raises(ModelRefusal, match="arm has none"):
         fit(treat=treated(0))
-    flat = pd.DataFrame({"organization_id": ["A"], "month_s": [1], "month_t": [1], "members": [3],
-                         "sum_s": [300], "sum_t": [300], "sum_st": [30_000]})
+    flat = pd.DataFrame(
+        {
+            "organization_id": ["A"],
+            "month_s": [1],
+            "month_t": [1],
+            "members": [3],
+            "sum_s": [300],
+            "sum_t": [300],
+            "sum_st": [30_000],
+        }
+    )
     with pytest.raises(ModelRefusal, match="no variation"):
         member_covariance(MonthPairs(frame=flat), (1,))
     with pytest.raises(ModelRefusal, match="no member in month 2000-03"):

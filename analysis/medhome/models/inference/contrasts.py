@@ -87,8 +87,13 @@ def month_shares(after: np.ndarray, exposure: np.ndarray | None = None) -> np.nd
     return signed_weights(size, after)
 
 
-def contrasts(y: np.ndarray, members: np.ndarray, treated: np.ndarray, after: np.ndarray,
-              exposure: np.ndarray | None = None) -> Contrasts:
+def contrasts(
+    y: np.ndarray,
+    members: np.ndarray,
+    treated: np.ndarray,
+    after: np.ndarray,
+    exposure: np.ndarray | None = None,
+) -> Contrasts:
     """Collapse an organisation-month panel (J, T) to one change for each organisation.
 
     Months without members are left out of that organisation's means (their shares go to its other months
@@ -105,5 +110,6 @@ def contrasts(y: np.ndarray, members: np.ndarray, treated: np.ndarray, after: np
     keep = present[:, after].any(1) & present[:, ~after].any(1)
     change = (np.where(present, own, 0.0) * np.where(present, y, 0.0)).sum(1)
     size = members.sum(1) / np.maximum(present.sum(1), 1)
-    return Contrasts(change=change[keep], members=size[keep], treated=treated[keep], months=y.shape[1],
-                     shares=shares)
+    return Contrasts(
+        change=change[keep], members=size[keep], treated=treated[keep], months=y.shape[1], shares=shares
+    )

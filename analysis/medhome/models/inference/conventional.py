@@ -35,9 +35,14 @@ def t_test(estimate: float, se: float, df: float) -> TTest:
     """
     half90, half95 = stats.t.ppf(0.95, df) * se, stats.t.ppf(0.975, df) * se
     p = 2 * stats.t.sf(abs(estimate) / se, df) if se > 0 else float("nan")
-    return TTest(estimate=float(estimate), se=float(se), df=float(df), p=float(p),
-                 ci90=(float(estimate - half90), float(estimate + half90)),
-                 ci95=(float(estimate - half95), float(estimate + half95)))
+    return TTest(
+        estimate=float(estimate),
+        se=float(se),
+        df=float(df),
+        p=float(p),
+        ci90=(float(estimate - half90), float(estimate + half90)),
+        ci95=(float(estimate - half95), float(estimate + half95)),
+    )
 
 
 def cluster_robust(c: Contrasts) -> TTest:
@@ -68,7 +73,7 @@ def bell_mccaffrey(c: Contrasts) -> TTest:
 
 
 def donald_lang(c: Contrasts, by_members: bool = False) -> TTest:
-    """t with J - 2 degrees of freedom on the changes: one variance for all, or one that falls with members."""
+    """t with J - 2 degrees of freedom on the changes: one variance for all, or one falling with members."""
     size = c.members if by_members else np.ones_like(c.members)
     residual, df = c.residuals(size), len(size) - 2
     variance = (size * residual**2).sum() / df

@@ -73,15 +73,17 @@ def recommended(c: Contrasts, organization_variance: float, sampling_variance: n
     return Standardized(z=z / np.sqrt((z**2).mean()), variance=variance)
 
 
-def random_draws(kept: int, organizations: int, rng: np.random.Generator,
-                 number: int = DRAWS) -> tuple[np.ndarray, np.ndarray]:
+def random_draws(
+    kept: int, organizations: int, rng: np.random.Generator, number: int = DRAWS
+) -> tuple[np.ndarray, np.ndarray]:
     """Indices below ``kept`` and signs, both (number, organisations)."""
     index = rng.integers(0, kept, (number, organizations))
     return index, rng.integers(0, 2, (number, organizations)) * 2.0 - 1.0
 
 
-def bootstrap(c: Contrasts, scaled: Standardized, index: np.ndarray, sign: np.ndarray,
-              estimate: float | None = None) -> Bootstrap:
+def bootstrap(
+    c: Contrasts, scaled: Standardized, index: np.ndarray, sign: np.ndarray, estimate: float | None = None
+) -> Bootstrap:
     """Two-sided test of the member-weighted effect (or ``estimate``) against effects drawn under the null."""
     actual = abs(c.effect() if estimate is None else estimate)
     drawn = np.abs((scaled.z[index] * sign * np.sqrt(scaled.variance)) @ c.weights())

@@ -55,12 +55,23 @@ def member_covariance(pairs: MonthPairs, months: Sequence[int] | np.ndarray) -> 
     months = np.asarray(months, dtype=int)
     wanted = set(months.tolist())
     frame = pairs.frame[pairs.frame["month_s"].isin(wanted) & pairs.frame["month_t"].isin(wanted)]
-    column = {name: [int(v) for v in frame[name]]
-              for name in ("month_s", "month_t", "members", "sum_s", "sum_t", "sum_st")}
+    column = {
+        name: [int(v) for v in frame[name]]
+        for name in ("month_s", "month_t", "members", "sum_s", "sum_t", "sum_st")
+    }
     organization = frame["organization_id"].tolist()
-    alone = {(o, s): (n, total) for o, s, t, n, total in zip(
-        organization, column["month_s"], column["month_t"], column["members"], column["sum_s"], strict=True)
-        if s == t}
+    alone = {
+        (o, s): (n, total)
+        for o, s, t, n, total in zip(
+            organization,
+            column["month_s"],
+            column["month_t"],
+            column["members"],
+            column["sum_s"],
+            strict=True,
+        )
+        if s == t
+    }
     top: dict[int, float] = {}
     for o, s, t, n, sum_s, sum_t, sum_st in zip(organization, *column.values(), strict=True):
         size_s, total_s = alone[o, s]
@@ -68,8 +79,12 @@ def member_covariance(pairs: MonthPairs, months: Sequence[int] | np.ndarray) -> 
         if size_s == 0 or size_t == 0:
             continue
         # sum (y_s - m_s)(y_t - m_t) with m = total/size, over the common divisor size_s * size_t
-        exact = (sum_st * size_s * size_t - total_t * sum_s * size_s - total_s * sum_t * size_t
-                 + n * total_s * total_t)
+        exact = (
+            sum_st * size_s * size_t
+            - total_t * sum_s * size_s
+            - total_s * sum_t * size_t
+            + n * total_s * total_t
+        )
         top[t - s] = top.get(t - s, 0.0) + exact / (size_s * size_t)
     bottom: dict[int, float] = {}
     by_organization: dict[str, dict[int, int]] = {}
@@ -85,14 +100,19 @@ def member_covariance(pairs: MonthPairs, months: Sequence[int] | np.ndarray) -> 
     missing = [m for m in months.tolist() if all(m not in sizes for sizes in by_organization.values())]
     if missing:
         raise ModelRefusal(f"member covariance: no member in month {month_name(missing[0])}")
-    by_lag = {lag: float(top.get(lag, 0.0) / pairs.scale**2 / bottom[lag]) if bottom[lag] else 0.0
-              for lag in sorted(bottom)}
+    by_lag = {
+        lag: float(top.get(lag, 0.0) / pairs.scale**2 / bottom[lag]) if bottom[lag] else 0.0
+        for lag in sorted(bottom)
+    }
     if not by_lag[0] > 0:
-        raise ModelRefusal("member covariance: every member of an organisation costs the same in a month; "
-                           "there is no variation between members to learn from")
+        raise ModelRefusal(
+            "member covariance: every member of an organisation costs the same in a month; "
+            "there is no variation between members to learn from"
+        )
     raw = np.array([[by_lag[abs(int(s - t))] for t in months] for s in months])
     values, vectors = np.linalg.eigh(raw)
     floor = SMALLEST_EIGENVALUE * by_lag[0]
     matrix = raw if values.min() >= floor else (vectors * np.maximum(values, floor)) @ vectors.T
-    return MemberCovariance(months=months, by_lag=by_lag, matrix=(matrix + matrix.T) / 2,
-                            clipped=float(values.min()))
+    return MemberCovariance(
+        months=months, by_lag=by_lag, matrix=(matrix + matrix.T) / 2, clipped=float(values.min())
+    )

@@ -42,8 +42,14 @@ def mixture(posterior: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> tuple[Mi
     centre = (posterior * mean).sum(1)
     spread = np.sqrt((posterior * (sd**2 + (mean - centre[:, None]) ** 2)).sum(1))
     return tuple(
-        Mixture(estimate=float(centre[k]), sd=float(spread[k]), ci80=(float(q[k, 2]), float(q[k, 3])),
-                ci90=(float(q[k, 1]), float(q[k, 4])), ci95=(float(q[k, 0]), float(q[k, 5])),
-                p=float(min(1.0, 2 * min(negative[k], 1 - negative[k]))),
-                probability_below_zero=float(negative[k]))
-        for k in range(len(mean)))
+        Mixture(
+            estimate=float(centre[k]),
+            sd=float(spread[k]),
+            ci80=(float(q[k, 2]), float(q[k, 3])),
+            ci90=(float(q[k, 1]), float(q[k, 4])),
+            ci95=(float(q[k, 0]), float(q[k, 5])),
+            p=float(min(1.0, 2 * min(negative[k], 1 - negative[k]))),
+            probability_below_zero=float(negative[k]),
+        )
+        for k in range(len(mean))
+    )

@@ -30,8 +30,15 @@ class OrganizationMonths:
     covariance: np.ndarray
 
     @classmethod
-    def of(cls, y: np.ndarray, members: np.ndarray, treated: np.ndarray, first_post: int,
-           covariance: np.ndarray, months: np.ndarray | None) -> OrganizationMonths:
+    def of(
+        cls,
+        y: np.ndarray,
+        members: np.ndarray,
+        treated: np.ndarray,
+        first_post: int,
+        covariance: np.ndarray,
+        months: np.ndarray | None,
+    ) -> OrganizationMonths:
         y, treated = np.asarray(y, dtype=float), np.asarray(treated, dtype=bool)
         months = np.arange(y.shape[1]) if months is None else np.asarray(months, dtype=int)
         members = np.asarray(members, dtype=float)
@@ -46,8 +53,15 @@ class OrganizationMonths:
         for side, name in ((after, "after"), (~after, "before")):
             if not present[treated][:, side].any() or not present[~treated][:, side].any():
                 raise ModelRefusal(f"RE-panel needs members of both arms {name} the start; an arm has none")
-        return cls(y=np.where(present, y, 0.0), members=members, treated=treated, after=after, months=months,
-                   present=present, covariance=covariance)
+        return cls(
+            y=np.where(present, y, 0.0),
+            members=members,
+            treated=treated,
+            after=after,
+            months=months,
+            present=present,
+            covariance=covariance,
+        )
 
     def default_weights(self) -> np.ndarray:
         """a_j c_t: member weights between organisations, equal months within the sides of the start."""
@@ -55,8 +69,11 @@ class OrganizationMonths:
         size = np.where(both, self.members.sum(1) / np.maximum(self.present.sum(1), 1), 0.0)
         signed = signed_weights(size, self.treated)
         side = np.where(self.after, 1.0, -1.0) * self.present
-        count = np.where(self.after, (self.present & self.after).sum(1)[:, None],
-                         (self.present & ~self.after).sum(1)[:, None])
+        count = np.where(
+            self.after,
+            (self.present & self.after).sum(1)[:, None],
+            (self.present & ~self.after).sum(1)[:, None],
+        )
         return signed[:, None] * side / np.maximum(count, 1)
 
     def sampling_variance(self, weights: np.ndarray) -> np.ndarray:
@@ -147,7 +164,7 @@ def grid_likelihood(panel: OrganizationMonths, runs: np.ndarray, mean: float, en
                 g[:, index] += (turned[:, arm] * precision[arm]).reshape(len(runs), -1) @ stack
                 g[:, index] -= along[:, arm] @ root[arm]
             log_pdet, solved, solved_target = _solve(H, g, target, null)
-            quadratic = ((turned**2 * precision).sum((1, 2)) - (along**2).sum(1) - (g * solved).sum(1))
+            quadratic = (turned**2 * precision).sum((1, 2)) - (along**2).sum(1) - (g * solved).sum(1)
             log_det = log_root.sum() + np.log(scale2).sum() + np.log(total).sum()
             points.append((share, rho))
             loglik.append(-0.5 * (log_det + log_pdet + quadratic))
@@ -155,8 +172,13 @@ def grid_likelihood(panel: OrganizationMonths, runs: np.ndarray, mean: float, en
             var_gls.append(float(target @ solved_target))
     where = np.array(points)
     order = np.lexsort((where[:, 1], where[:, 0]))
-    return Grid(sigma_share=where[order, 0], rho=where[order, 1], loglik=np.array(loglik)[order].T,
-                 gls=np.array(gls)[order].T, var_gls=np.array(var_gls)[order])
+    return Grid(
+        sigma_share=where[order, 0],
+        rho=where[order, 1],
+        loglik=np.array(loglik)[order].T,
+        gls=np.array(gls)[order].T,
+        var_gls=np.array(var_gls)[order],
+    )
 
 
 def _mean_effect(size: int, T: int, first: int, used: np.ndarray) -> np.ndarray:
@@ -183,8 +205,9 @@ def _null_space(panel: OrganizationMonths, columns: np.ndarray, size: int) -> np
     return vectors[:, values < 1e-9 * max(values.max(), 1.0)]
 
 
-def _solve(H: np.ndarray, g: np.ndarray, target: np.ndarray,
-           null: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def _solve(
+    H: np.ndarray, g: np.ndarray, target: np.ndarray, null: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
     """Log pseudo-determinant of H, and H^+ applied to the rows of g and to the target."""
     level = np.trace(H) / len(H)
     factor = linalg.cho_factor(H + level * (null @ null.T), lower=True)

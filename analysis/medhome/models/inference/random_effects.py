@@ -92,10 +92,21 @@ class RePanel:
         return self.effects[0]
 
 
-def re_panel(y: np.ndarray, members: np.ndarray, treated: np.ndarray, first_post: int, covariance: np.ndarray,
-             mean: float, *, months: np.ndarray | None = None, weights: np.ndarray | None = None,
-             estimates: np.ndarray | None = None, sampling_variance: np.ndarray | None = None,
-             shares: np.ndarray | None = None, prior_scale: float = PRIOR_SCALE) -> RePanel:
+def re_panel(
+    y: np.ndarray,
+    members: np.ndarray,
+    treated: np.ndarray,
+    first_post: int,
+    covariance: np.ndarray,
+    mean: float,
+    *,
+    months: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+    estimates: np.ndarray | None = None,
+    sampling_variance: np.ndarray | None = None,
+    shares: np.ndarray | None = None,
+    prior_scale: float = PRIOR_SCALE,
+) -> RePanel:
     """RE-panel interval of any linear estimators on an organisation-month panel; see the top of the module.
 
     y: (J, T) dollars PMPM; values of months without members are ignored. members: (J,) or (J, T).
@@ -136,24 +147,46 @@ def re_panel(y: np.ndarray, members: np.ndarray, treated: np.ndarray, first_post
     A = sigma2 * _contrast_variance(panel, shares)[rho_index]
 
     centre, sd = np.broadcast_to(estimates[:, None], variance.T.shape), np.sqrt(variance.T)
-    table = pd.DataFrame({
-        "sigma_share": grid.sigma_share, "sigma": grid.sigma_share * mean, "rho": grid.rho,
-        "loglik": grid.loglik[0], "posterior": posterior, "A": A, "var_did": variance[:, 0],
-        "gls": grid.gls[0], "var_gls": grid.var_gls})
+    table = pd.DataFrame(
+        {
+            "sigma_share": grid.sigma_share,
+            "sigma": grid.sigma_share * mean,
+            "rho": grid.rho,
+            "loglik": grid.loglik[0],
+            "posterior": posterior,
+            "A": A,
+            "var_did": variance[:, 0],
+            "gls": grid.gls[0],
+            "var_gls": grid.var_gls,
+        }
+    )
     return RePanel(
         effects=mixture(posterior, centre, sd),
         gls=mixture(posterior, grid.gls[0], np.sqrt(grid.var_gls))[0],
         flat=mixture(_posterior(grid.loglik[0], grid.sigma_share, None), centre, sd),
         narrow=mixture(_posterior(grid.loglik[0], grid.sigma_share, NARROW_PRIOR_SCALE), centre, sd),
-        grid=table, A_mean=float(posterior @ A), sigma_mean=float(posterior @ (grid.sigma_share * mean)),
-        rho_mean=float(posterior @ grid.rho), end_share=end_share, widened=widened,
+        grid=table,
+        A_mean=float(posterior @ A),
+        sigma_mean=float(posterior @ (grid.sigma_share * mean)),
+        rho_mean=float(posterior @ grid.rho),
+        end_share=end_share,
+        widened=widened,
         drift_variance=np.einsum("g,gkj->kj", posterior * sigma2, unit[rho_index]),
-        sampling_variance=sampling_variance)
+        sampling_variance=sampling_variance,
+    )
 
 
-def re_panel_runs(y: np.ndarray, members: np.ndarray, treated: np.ndarray, first_post: int,
-                  covariance: np.ndarray, mean: float, *, months: np.ndarray | None = None,
-                  prior_scale: float = PRIOR_SCALE) -> tuple[tuple[Mixture, ...], np.ndarray]:
+def re_panel_runs(
+    y: np.ndarray,
+    members: np.ndarray,
+    treated: np.ndarray,
+    first_post: int,
+    covariance: np.ndarray,
+    mean: float,
+    *,
+    months: np.ndarray | None = None,
+    prior_scale: float = PRIOR_SCALE,
+) -> tuple[tuple[Mixture, ...], np.ndarray]:
     """RE-panel for many outcome panels (N, J, T) of one design: the grid's matrices are made once.
 
     Gives one `Mixture` for each panel (default weights) and the posterior means of A (N,). For simulations;
@@ -169,8 +202,10 @@ def re_panel_runs(y: np.ndarray, members: np.ndarray, treated: np.ndarray, first
     sd = np.sqrt(sigma2 * unit[rho_index] + panel.sampling_variance(weights).sum())
     A = sigma2 * _contrast_variance(panel, None)[rho_index]
     posterior = [_posterior(loglik, grid.sigma_share, prior_scale) for loglik in grid.loglik]
-    results = [mixture(p, np.full((1, len(sd)), estimate), sd[None])[0]
-               for p, estimate in zip(posterior, (weights * runs).sum((1, 2)), strict=True)]
+    results = [
+        mixture(p, np.full((1, len(sd)), estimate), sd[None])[0]
+        for p, estimate in zip(posterior, (weights * runs).sum((1, 2)), strict=True)
+    ]
     return tuple(results), np.array(posterior) @ A
 
 

@@ -40,8 +40,12 @@ class Randomization:
         return self.rank / self.assignments
 
 
-def randomization(c: Contrasts, statistic: Literal["beta", "t"] = "beta", by_members: bool = True,
-                  rng: np.random.Generator | None = None) -> Randomization:
+def randomization(
+    c: Contrasts,
+    statistic: Literal["beta", "t"] = "beta",
+    by_members: bool = True,
+    rng: np.random.Generator | None = None,
+) -> Randomization:
     """Rank of the actual assignment by |estimate| ("beta") or |estimate| over its CR1 error ("t").
 
     All choose(J, N1) assignments when at most 2,000; else the actual one and 999 drawn by ``rng``.
@@ -72,8 +76,13 @@ def randomization(c: Contrasts, statistic: Literal["beta", "t"] = "beta", by_mem
         spread = ((actual_weights * arm_residuals(c.change, actual_weights, c.treated)) ** 2).sum()
         actual = actual / np.sqrt(spread)
     rank = int((value >= actual * (1 - TIE)).sum())
-    return Randomization(statistic=float(actual), rank=rank, assignments=len(assigned),
-                         smallest_p=1 / len(assigned), exact=exact)
+    return Randomization(
+        statistic=float(actual),
+        rank=rank,
+        assignments=len(assigned),
+        smallest_p=1 / len(assigned),
+        exact=exact,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,5 +101,6 @@ def conley_taber(c: Contrasts) -> ConleyTaber:
     comparison = c.change[~c.treated]
     estimate = float(c.change[c.treated][0] - comparison.mean())
     extreme = int((np.abs(comparison - comparison.mean()) >= abs(estimate)).sum())
-    return ConleyTaber(estimate=estimate, p=extreme / len(comparison),
-                       p_finite=(1 + extreme) / (1 + len(comparison)))
+    return ConleyTaber(
+        estimate=estimate, p=extreme / len(comparison), p_finite=(1 + extreme) / (1 + len(comparison))
+    )

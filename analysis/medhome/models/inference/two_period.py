@@ -26,8 +26,9 @@ class TwoPeriod:
     plug_in: tuple[float, float]
 
 
-def re_two_period(c: Contrasts, sampling_variance: np.ndarray, mean: float,
-                  prior_scale: float | None = PRIOR_SCALE) -> TwoPeriod:
+def re_two_period(
+    c: Contrasts, sampling_variance: np.ndarray, mean: float, prior_scale: float | None = PRIOR_SCALE
+) -> TwoPeriod:
     """Interval from changes with known sampling variance (J,); s = sqrt(A) on a grid to 20% of the mean.
 
     prior_scale: half-normal prior on s as a share of the mean; None for a flat one.
@@ -37,16 +38,23 @@ def re_two_period(c: Contrasts, sampling_variance: np.ndarray, mean: float,
     weights = signed_weights(1 / variance, c.treated)
     residual = arm_residuals(c.change, weights, c.treated)
     precision = 1 / variance
-    loglik = -0.5 * (np.log(variance).sum(1) + np.log(precision[:, c.treated].sum(1))
-                     + np.log(precision[:, ~c.treated].sum(1)) + (residual**2 / variance).sum(1))
+    loglik = -0.5 * (
+        np.log(variance).sum(1)
+        + np.log(precision[:, c.treated].sum(1))
+        + np.log(precision[:, ~c.treated].sum(1))
+        + (residual**2 / variance).sum(1)
+    )
     effect, sd = weights @ c.change, np.sqrt((weights**2 * variance).sum(1))
     posterior = np.exp(loglik - loglik.max())
     posterior[[0, -1]] *= 0.5
     if prior_scale is not None:
         posterior *= np.exp(-0.5 * (share / prior_scale) ** 2)
     best = int(loglik.argmax())
-    return TwoPeriod(effect=mixture(posterior / posterior.sum(), effect[None], sd[None])[0],
-                     A_reml=float((share[best] * mean) ** 2), plug_in=(float(effect[best]), float(sd[best])))
+    return TwoPeriod(
+        effect=mixture(posterior / posterior.sum(), effect[None], sd[None])[0],
+        A_reml=float((share[best] * mean) ** 2),
+        plug_in=(float(effect[best]), float(sd[best])),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +77,13 @@ def reml_by_size(c: Contrasts) -> SizeVariance:
     residual = arm_residuals(c.change, weights, c.treated)
     df = len(c.change) - 2
     scale = (residual**2 / shape).sum(1) / df
-    loglik = -0.5 * (df * np.log(scale) + np.log(shape).sum(1) + np.log((1 / shape)[:, c.treated].sum(1))
-                     + np.log((1 / shape)[:, ~c.treated].sum(1)))
+    loglik = -0.5 * (
+        df * np.log(scale)
+        + np.log(shape).sum(1)
+        + np.log((1 / shape)[:, c.treated].sum(1))
+        + np.log((1 / shape)[:, ~c.treated].sum(1))
+    )
     best = int(loglik.argmax())
-    return SizeVariance(A=float(scale[best] * lasting[best]),
-                        B=float(scale[best] * (1 - lasting[best]) * typical))
+    return SizeVariance(
+        A=float(scale[best] * lasting[best]), B=float(scale[best] * (1 - lasting[best]) * typical)
+    )
