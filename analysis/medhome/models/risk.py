@@ -49,7 +49,7 @@ class RiskModel:
 
     def coefficients(self) -> dict[str, float]:
         """Term to cents PMPM, with ``intercept``; terms that are not named cost nothing extra."""
-        return _coefficients(self.terms)
+        return fitted_cents(self.terms)
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Expected cents PMPM of each row of a frame that has the model's term columns as 0/1."""
@@ -114,7 +114,7 @@ def fit(rows: Rows, spec: StudySpec) -> RiskModel:
     {'intercept': 8333.33, 'age_sex:F35-44': 21666.67}
     """
     terms, notes = solve(rows, spec, arm="comparison", period="baseline")
-    coefficients = _coefficients(terms)
+    coefficients = fitted_cents(terms)
     used = [t for t in coefficients if t != INTERCEPT]
     base = rows.frame[((rows.frame["period"] == "baseline") & (rows.frame["w"] > 0)).to_numpy()]
     fitted = predict(coefficients, base)
@@ -169,7 +169,8 @@ def predict(coefficients: Mapping[str, float], frame: pd.DataFrame) -> np.ndarra
     return cents
 
 
-def _coefficients(terms: pd.DataFrame) -> dict[str, float]:
+def fitted_cents(terms: pd.DataFrame) -> dict[str, float]:
+    """Term to cents PMPM of the terms that were fitted, the intercept first."""
     fitted = terms[terms["status"] == "fitted"]
     return {str(t): float(c) for t, c in zip(fitted["term"], fitted["coefficient_cents"], strict=True)}
 

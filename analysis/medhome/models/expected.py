@@ -1,0 +1,304 @@
+"""The definitions of "expected", side by side; one of them is declared primary beforehand.
+
+Two different questions hide behind "compared with what was expected" (`docs/methods.md`, definitions of
+expected): did cost *change* more than it would have ("versus expected"), and is cost *level* with that of
+similar members elsewhere ("versus peers")? The same organisation can be better than its peers and worse than
+expected in the same year, so both are always shown, each with its own interval. Differences are actual minus
+expected: negative means that care cost less.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from medhome.models import peers, risk
+from medhome.models.inference.member_covariance import member_covariance
+from medhome.models.linear_effects import PracticeMonths
+from medhome.study.cells import Cells, MonthPairs, Rows
+from medhome.study.periods import event_quarter
+from medhome.study.problems import ModelRefusal
+from medhome.study.results import DidResult, ExpectedCosts
+from medhome.study.spec import StudySpec
+
+OUTCOME = "allowed_capped"
+ARMS = ("treated", "comparison")
+CHANGE, LEVEL = "versus expected", "versus peers"
+_COLUMNS = (
+    "definition", "label", "compares", "baseline_pmpm", "trend_ratio", "risk_ratio", "expected_pmpm",
+    "actual_pmpm", "difference_pmpm", "lo90", "hi90", "lo95", "hi95", "ae_ratio", "primary", "note",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """Member-month means by arm and period: A cost and R frozen expected cost, dollars PMPM.
+
+    Keys are ``("treated", 0)`` and so on, 0 the baseline and 1 the performance period.
+    """
+
+    A: Mapping[tuple[str, int], float]
+    R: Mapping[tuple[str, int], float]
+    member_months: Mapping[tuple[str, int], float]
+
+    @property
+    def trend(self) -> float:
+        """The comparison arm's cost, performance over baseline."""
+        return self.A["comparison", 1] / self.A["comparison", 0]
+
+    @property
+    def rho(self) -> float:
+        """How much more the treated arm's frozen risk grew than the comparison arm's."""
+        treated = self.R["treated", 1] / self.R["treated", 0]
+        return treated / (self.R["comparison", 1] / self.R["comparison", 0])
+
+    @property
+    def e1(self) -> float:
+        """Trended risk-adjusted baseline: ``A_T0 * (A_C1/A_C0) * rho``."""
+        return self.A["treated", 0] * self.trend * self.rho
+
+
+def means(cells: Cells, spec: StudySpec, variable: str = OUTCOME) -> Means:
+    """Mean cost and mean frozen risk of both arms in both periods.
+
+    Raises `ModelRefusal` naming the arm and period that has no member-months.
+    """
+    frame = cells.frame
+    month = frame["month"].to_numpy(dtype=int)
+    A, R, exposure = {}, {}, {}
+    for arm in ARMS:
+        for period, span in enumerate((spec.periods.baseline, spec.periods.performance)):
+            mask = (frame["arm"] == arm).to_numpy() & (month >= span.first) & (month < span.end)
+            part = cells.where(mask)
+            weight = part.member_months.sum()
+            if not weight > 0:
+                raise ModelRefusal(
+                    f"expected cost: the {arm} arm has no member-months from {span}; check arms and periods "
+                    f"in the study file"
+                )
+            exposure[arm, period] = float(weight)
+            A[arm, period] = math.fsum(part.total(variable)) / weight
+            R[arm, period] = math.fsum(part.total("expected")) / weight
+    return Means(A=A, R=R, member_months=exposure)
+
+
+def definitions(
+    cells: Cells, rows: Rows, model: risk.RiskModel, pairs: MonthPairs, spec: StudySpec, did: DidResult
+) -> ExpectedCosts:
+    """What would the program's members have cost, by each definition, and how far from that is what they did?
+
+    ======== ============================ ==========================================================
+    id       question                     expected cost
+    ======== ============================ ==========================================================
+    E1       change, versus expected      ``A_T0 * (A_C1/A_C0) * rho``: own baseline, the comparison arm's
+                                          trend, the growth of frozen risk
+    E2       level, versus peers          cost model refitted on the comparison arm after the start,
+                                          applied to the treated members (indirect standardisation)
+    E3       change, versus expected      ``A_T1 - effect``: the difference-in-differences counterfactual
+    E5_level level, versus peers          ``A_C1 * R_T1/R_C1``: the comparison arm's cost at the treated risk
+    E5_trend change, versus expected      E1 read as a difference of trends, in percentage points
+    ======== ============================ ==========================================================
+
+    Changes have the headline's interval: E3's is the headline's own; E1's is that of the sum of
+    practice-month means with E1's gradient as weights, given frozen risk (`linear_effects`). Levels have a
+    prediction interval from how far comparison organisations differ from each other (`peers`), because the
+    organisation-month model takes levels out.
+
+    Arguments
+        cells: practice-months. rows: member-periods. model: the frozen cost model.
+        pairs: cross-products of months of ``allowed_capped``. did: the headline effect.
+
+    Raises `ModelRefusal` when an arm has no members in a period, or when the definition declared primary
+    cannot be worked out. Source: `docs/methods.md`, definitions of expected.
+    """
+    m = means(cells, spec)
+    found = [
+        _trended(m, cells, pairs, spec),
+        _model_based(m, rows, spec),
+        _counterfactual(m, did),
+        _index_level(m, rows, model, spec),
+    ]
+    found.append(_index_trend(m, found[0]))
+    frame = pd.DataFrame(found)
+    frame["primary"] = frame["definition"] == spec.expected.primary
+    primary = frame[frame["primary"]].iloc[0]
+    if not np.isfinite(primary["expected_pmpm"]):
+        raise ModelRefusal(
+            f"expected cost: {spec.expected.primary}, declared primary in the study file, cannot be worked "
+            f"out ({primary['note']}) Choose another primary definition."
+        )
+    return ExpectedCosts(
+        definitions=frame[list(_COLUMNS)], series=series(m, cells, spec), primary=spec.expected.primary
+    )
+
+
+def _row(
+    definition: str,
+    label: str,
+    compares: str,
+    m: Means,
+    expected: float,
+    interval90: tuple[float, float] | None,
+    interval95: tuple[float, float] | None,
+    note: str,
+    trend: float = np.nan,
+    ratio: float = np.nan,
+) -> dict[str, object]:
+    actual = m.A["treated", 1]
+    lo90, hi90 = interval90 or (np.nan, np.nan)
+    lo95, hi95 = interval95 or (np.nan, np.nan)
+    return {
+        "definition": definition, "label": label, "compares": compares, "baseline_pmpm": m.A["treated", 0],
+        "trend_ratio": trend, "risk_ratio": ratio, "expected_pmpm": expected, "actual_pmpm": actual,
+        "difference_pmpm": actual - expected, "lo90": lo90, "hi90": hi90, "lo95": lo95, "hi95": hi95,
+        "ae_ratio": actual / expected if expected > 0 else np.nan, "note": note,
+    }  # fmt: skip
+
+
+def _trended(m: Means, cells: Cells, pairs: MonthPairs, spec: StudySpec) -> dict[str, object]:
+    """E1; its interval from the gradient of ``A_T1 - E1`` with respect to the four means, given frozen "
+    "risk."""
+    if not all(v > 0 for v in (*m.A.values(), *m.R.values())):
+        return _row(
+            "E1", "Trended risk-adjusted baseline", CHANGE, m, np.nan, None, None,
+            "A mean cost or a mean risk is not above zero, so that no ratio exists.",
+        )  # fmt: skip
+    panel = PracticeMonths.of(cells, OUTCOME)
+    weights = np.zeros(len(panel.y))
+    for (arm, period), slope in gradient_of_e1(m).items():
+        span = spec.periods.performance if period else spec.periods.baseline
+        mask = (panel.treated == (arm == "treated")) & (panel.month >= span.first) & (panel.month < span.end)
+        weights[mask] = slope * panel.weight[mask] / m.member_months[arm, period]
+    _, _, slope = panel.effects([list(spec.periods.performance)], spec)
+    covariance = member_covariance(pairs, np.unique(panel.month).tolist()).matrix
+    difference = m.A["treated", 1] - m.e1
+    mean = m.A["comparison", 0]
+    mixture = panel.intervals(weights[None], np.array([difference]), slope, covariance, mean, spec)[0]
+    return _row(
+        "E1", "Trended risk-adjusted baseline", CHANGE, m, m.e1, mixture.ci90, mixture.ci95,
+        "Own baseline times the comparison arm's trend times the growth of frozen risk; interval of the "
+        "headline's kind, given frozen risk.",
+        trend=m.trend, ratio=m.rho,
+    )  # fmt: skip
+
+
+def gradient_of_e1(m: Means) -> dict[tuple[str, int], float]:
+    """How the difference from E1 moves with each of the four means of cost, given frozen risk."""
+    return {
+        ("treated", 1): 1.0,
+        ("treated", 0): -m.e1 / m.A["treated", 0],
+        ("comparison", 1): -m.e1 / m.A["comparison", 1],
+        ("comparison", 0): m.e1 / m.A["comparison", 0],
+    }
+
+
+def _model_based(m: Means, rows: Rows, spec: StudySpec) -> dict[str, object]:
+    """E2: the cost model refitted on the comparison arm after the start, applied to the treated arm."""
+    terms, _ = risk.solve(rows, spec, arm="comparison", period="performance")
+    gap = _peer_gap(rows, risk.predict(risk.fitted_cents(terms), _performance(rows)))
+    expected = m.A["treated", 1] - gap.value
+    return _row(
+        "E2", "Cost model of the comparison arm", LEVEL, m, expected, gap.ci90, gap.ci95,
+        f"Refitted on the comparison arm after the start: a level gap, not a change. {gap.note}",
+        ratio=expected / m.A["comparison", 1] if m.A["comparison", 1] > 0 else np.nan,
+    )  # fmt: skip
+
+
+def _counterfactual(m: Means, did: DidResult) -> dict[str, object]:
+    """E3: actual cost less the headline effect."""
+    effect = np.nan if did.headline.value is None else did.headline.value
+    return _row(
+        "E3", "Difference-in-differences counterfactual", CHANGE, m, m.A["treated", 1] - effect,
+        did.headline.ci90, did.headline.ci95, "Actual cost less the headline effect, with its interval.",
+    )  # fmt: skip
+
+
+def _index_level(m: Means, rows: Rows, model: risk.RiskModel, spec: StudySpec) -> dict[str, object]:
+    """E5, level: the comparison arm's cost after the start at the treated arm's frozen risk."""
+    if not (m.R["comparison", 1] > 0 and m.R["treated", 1] > 0):
+        return _row("E5_level", "Comparison arm at the same risk", LEVEL, m, np.nan, None, None,
+                    "A mean risk is not above zero, so that no ratio exists.")  # fmt: skip
+    ratio = m.R["treated", 1] / m.R["comparison", 1]
+    expected = m.A["comparison", 1] * ratio
+    frame = _performance(rows)
+    predicted = model.predict(frame) * (m.A["comparison", 1] / m.R["comparison", 1])
+    gap = _peer_gap(rows, predicted)
+    shift = m.A["treated", 1] - expected - gap.value
+    note = f"The comparison arm's cost times the ratio of frozen risk. {gap.note}"
+    return _row(
+        "E5_level", "Comparison arm at the same risk", LEVEL, m, expected, _moved(gap.ci90, shift),
+        _moved(gap.ci95, shift), note, ratio=ratio,
+    )  # fmt: skip
+
+
+def _index_trend(m: Means, e1: dict[str, object]) -> dict[str, object]:
+    """E5, trend: E1's difference in percentage points of trend."""
+    if not np.isfinite(float(e1["expected_pmpm"])):  # type: ignore[arg-type]
+        note = str(e1["note"])
+    else:
+        own, other = m.A["treated", 1] / m.A["treated", 0], m.trend * m.rho
+        note = (
+            f"Cost grew by {100 * (own - 1):.1f}%, against {100 * (other - 1):.1f}% at the comparison arm's "
+            f"trend and risk: {100 * (own - other):.1f} percentage points, which is E1's difference over "
+            "baseline cost."
+        )
+    return {**e1, "definition": "E5_trend", "label": "Market trend", "note": note}
+
+
+def _performance(rows: Rows) -> pd.DataFrame:
+    frame = rows.frame
+    return frame[((frame["period"] == "performance") & (frame["w"] > 0)).to_numpy()]
+
+
+def _peer_gap(rows: Rows, predicted: np.ndarray) -> peers.LevelGap:
+    """Actual less predicted cost of each organisation after the start, and the treated ones' gap."""
+    frame = _performance(rows)
+    months = frame["w"].to_numpy(dtype=float) / rows.weight_scale
+    residual = frame[OUTCOME].to_numpy(dtype=float) / rows.scale - months * predicted / 100
+    treated = (frame["arm"] == "treated").to_numpy()
+    key = frame["organization_id"].astype(str).str.cat(frame["arm"].astype(str), sep="\x1f")
+    names, code = np.unique(key.to_numpy(dtype=str), return_inverse=True)
+    exposure = np.bincount(code, weights=months)
+    gap = np.bincount(code, weights=residual) / exposure
+    is_treated = np.array([name.endswith("\x1ftreated") for name in names])
+    spread = float((residual[~treated] ** 2).sum() / months[~treated].sum())
+    return peers.level_gap(gap, exposure, is_treated, spread)
+
+
+def _moved(interval: tuple[float, float] | None, by: float) -> tuple[float, float] | None:
+    return None if interval is None else (interval[0] + by, interval[1] + by)
+
+
+def series(m: Means, cells: Cells, spec: StudySpec) -> pd.DataFrame:
+    """Expected, actual and comparison cost by quarter from the start.
+
+    Expected cost of a quarter is the treated baseline plus the comparison arm's change since its baseline,
+    plus the difference of both arms' changes in frozen risk: the difference-in-differences counterfactual
+    with a slope of one dollar for each dollar of frozen expected cost. ``members`` is the largest number of
+    members of a month of the quarter, which is at most the number of people in it.
+    """
+    month = cells.frame["month"].to_numpy(dtype=int)
+    table = []
+    quarters = sorted({event_quarter(t, spec.periods.start_month) for t in month.tolist()})
+    for quarter in quarters:
+        inside = np.array([event_quarter(t, spec.periods.start_month) == quarter for t in month.tolist()])
+        part = {a: cells.where(inside & (cells.frame["arm"] == a).to_numpy()) for a in ARMS}
+        weight = {a: part[a].member_months.sum() for a in ARMS}
+        if not all(w > 0 for w in weight.values()):
+            continue
+        A = {a: math.fsum(part[a].total(OUTCOME)) / weight[a] for a in ARMS}
+        R = {a: math.fsum(part[a].total("expected")) / weight[a] for a in ARMS}
+        change = A["comparison"] - m.A["comparison", 0]
+        mix = (R["treated"] - m.R["treated", 0]) - (R["comparison"] - m.R["comparison", 0])
+        by_month = part["treated"].frame.groupby("month")["rows"].sum()
+        table.append({
+            "quarter": quarter, "first_month": int(month[inside].min()),
+            "expected_pmpm": m.A["treated", 0] + change + mix, "actual_pmpm": A["treated"],
+            "comparison_pmpm": A["comparison"], "member_months": float(weight["treated"]),
+            "members": int(by_month.max()),
+        })  # fmt: skip
+    return pd.DataFrame(table)
