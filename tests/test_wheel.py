@@ -37,7 +37,8 @@ def test_the_wheel_holds_program_and_data(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     package = ROOT / "analysis" / "medhome"
     for path in package.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
+        parts = path.relative_to(package).parts
+        if path.is_file() and "__pycache__" not in parts and not any(part.startswith(".") for part in parts):
             assert f"medhome/{path.relative_to(package).as_posix()}" in names
     for folder, travels_as in (("notebooks", "medhome/notebooks"), ("analysis/studies", "medhome/studies")):
         there = [p for p in (ROOT / folder).iterdir() if p.suffix in {".ipynb", ".toml"}]
