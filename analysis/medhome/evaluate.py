@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +10,8 @@ import pandas as pd
 from medhome.models import checks, did, expected, risk, savings
 from medhome.study.results import DataQuality, Evaluation
 from medhome.study.spec import StudySpec
+from medhome.tables import balance, collapse, engine, panel, sources
 from medhome.tables import checks as input_checks
-from medhome.tables import cohort, collapse, engine, panel, sources
 
 
 def check(spec: StudySpec, data: Path) -> pd.DataFrame:
@@ -20,7 +19,7 @@ def check(spec: StudySpec, data: Path) -> pd.DataFrame:
 
     Raises `DataProblem` naming file, column and row when they are not.
     """
-    with _engine() as con:
+    with engine.session() as con:
         inputs = sources.open_inputs(con, spec, data)
         rules, _ = input_checks.check_inputs(con, inputs, spec, data)
     return rules
@@ -36,7 +35,7 @@ def evaluate(spec: StudySpec, data: Path, progress: Callable[[str, int, int], No
 
     Returns everything that was found, not yet cleared for release. Raises `DataProblem` and `ModelRefusal`.
     """
-    with _engine() as con:
+    with engine.session() as con:
         inputs = sources.open_inputs(con, spec, data)
         rules, files = input_checks.check_inputs(con, inputs, spec, data)
         progress("input tables checked", 0, 0)
@@ -49,13 +48,13 @@ def evaluate(spec: StudySpec, data: Path, progress: Callable[[str, int, int], No
         scored = collapse.score(months, model.coefficients())
         cells = collapse.cells(scored, spec)
         pairs = {y: collapse.month_pairs(scored, y) for y in ("allowed_capped", "paid")}
-        compared = cohort.describe(scored, spec)
+        compared = balance.describe(scored, spec)
         quality = DataQuality(rules=rules, waterfall=months.waterfall, volumes=months.volumes, inputs=files)
         attrition = months.attrition
         progress("cost collapsed to cells", 0, 0)
 
     effect = did.estimate(cells, pairs["allowed_capped"], spec)
-    against = expected.definitions(cells, rows, model, pairs["allowed_capped"], spec)
+    against = expected.definitions(cells, rows, model, pairs["allowed_capped"], spec, effect)
     saved = savings.from_effect(effect, cells, pairs, spec)
     progress("effect, expected cost and savings estimated", 0, 0)
 
@@ -72,13 +71,9 @@ def evaluate(spec: StudySpec, data: Path, progress: Callable[[str, int, int], No
         study_id=spec.id,
         fingerprint=spec.fingerprint,
         periods=_periods(spec),
-        checks=checks.run_all(**found, cells=cells, spec=spec),
+        checks=checks.run_all(**found, cells=cells, spec=spec, notes=model.notes),
         **found,
     )
-
-
-def _engine():
-    return engine.session(Path(tempfile.gettempdir()))
 
 
 def _periods(spec: StudySpec) -> dict[str, str]:
