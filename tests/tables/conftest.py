@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import dozen
 import pytest
 
-from medhome.study.cells import Cells
-from medhome.study.spec import StudySpec
-from medhome.tables import collapse, engine, panel, sources
-
-
-@dataclass(frozen=True)
-class Built:
-    spec: StudySpec
-    panel: Any
-    cells: Cells
-
-
-def build(con, folder, spec: StudySpec, coefficients: dict[str, float] | None = None) -> Built:
-    """A study run from its files to cells."""
-    months = panel.build(con, sources.open_inputs(con, spec, folder), spec)
-    scored = collapse.score(months, coefficients or {"intercept": 100.4, "condition:diabetes": 50.1})
-    return Built(spec, scored, collapse.cells(scored, spec))
+from medhome.tables import engine
 
 
 @pytest.fixture(scope="session")
@@ -33,11 +14,7 @@ def dozen_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def dozen_con():
+def dozen_built(dozen_folder):
+    """The study of the dozen, in an engine of its own; read it, never build in it."""
     with engine.session() as con:
-        yield con
-
-
-@pytest.fixture(scope="session")
-def dozen_built(dozen_con, dozen_folder) -> Built:
-    return build(dozen_con, dozen_folder, dozen.study())
+        yield dozen.build(con, dozen_folder, dozen.study())

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from medhome.study.cells import Cells
 from medhome.study.spec import StudySpec, _validated
+from medhome.tables import collapse, panel, sources
+from medhome.tables.panel import Panel
 
 TEXT = Path(__file__).with_name("dozen.txt")
 
@@ -97,3 +101,19 @@ def write(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:
     for name, frame in tables.items():
         frame.to_csv(folder / f"{name}.csv", index=False)
     return folder
+
+
+@dataclass(frozen=True)
+class Built:
+    """A study run to cells, with the scored panel."""
+
+    spec: StudySpec
+    panel: Panel
+    cells: Cells
+
+
+def build(con, folder: Path, spec: StudySpec, coefficients: dict[str, float] | None = None) -> Built:
+    """A study run from its files to cells, scored with these coefficients (cents)."""
+    months = panel.build(con, sources.open_inputs(con, spec, folder), spec)
+    scored = collapse.score(months, coefficients or {"intercept": 100.4, "condition:diabetes": 50.1})
+    return Built(spec, scored, collapse.cells(scored, spec))

@@ -58,11 +58,10 @@ def lines(inputs: dict[str, Table], people: Table, spec: StudySpec) -> Table:
         ibis.coalesce(medical.admission_date, medical.claim_start_date),
         medical.claim_start_date,
     )
-    pharmacy = inputs["pharmacy_claim"]
-    both = ibis.union(
-        _slim(medical, incurred, category),
-        _slim(pharmacy, pharmacy.dispensing_date, ibis.literal("pharmacy")),
-    )
+    both = _slim(medical, incurred, category)
+    if "pharmacy_claim" in inputs:  # a study of medical cost may do without
+        pharmacy = inputs["pharmacy_claim"]
+        both = ibis.union(both, _slim(pharmacy, pharmacy.dispensing_date, ibis.literal("pharmacy")))
     both = both.mutate(disposition=_disposition(both, spec))
     keys = people.select("person_key", "person_id")
     return both.left_join(keys, "person_id").select(

@@ -256,6 +256,6 @@ def _refuse_monstrous(flagged: Table) -> None:
     if worst["n"]:
         raise DataProblem(
             f"medical_claim, pharmacy_claim: {worst['n']} member-months cost more than "
-            f"${LARGEST_CENTS // 100:,} (the largest ${int(worst['largest']) / 100:,.2f}): are the amounts in "
-            "dollars?"
+            f"${LARGEST_CENTS // 100:,} (the largest ${int(worst['largest']) / 100:,.2f}): are the amounts "
+            "in dollars?"
         )
