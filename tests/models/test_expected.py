@@ -2,14 +2,13 @@
 
 import dataclasses
 
-import numpy as np
 import pandas as pd
 import pytest
 from member_world import FIRST, START, study, world
 from numpy.testing import assert_allclose
 
 from medhome.models import expected, risk
-from medhome.models.linear_effects import PracticeMonths
+from medhome.models.twfe import twfe
 from medhome.study.cells import Cells
 from medhome.study.periods import month_index
 from medhome.study.problems import ModelRefusal
@@ -68,9 +67,8 @@ def found():
     model = risk.fit(rows, small.spec)
     scored = small.scored(model.coefficients())
     cells = scored.cells()
-    panel = PracticeMonths.of(cells, "allowed_capped")
-    _, effect, _ = panel.effects([list(small.spec.periods.performance)], small.spec)
-    headline = did(float(effect[0]), (-50.0, 40.0), (-60.0, 50.0))
+    fit = twfe(cells, "allowed_capped", small.spec.estimation.covariates, first_post=START)
+    headline = did(float(fit.coefficients[0]), (-50.0, 40.0), (-60.0, 50.0))
     result = expected.definitions(cells, rows, model, scored.pairs("allowed_capped"), small.spec, headline)
     return small, rows, model, cells, headline, result
 
@@ -93,16 +91,18 @@ def test_level_and_change_may_differ_in_sign():
     cells = two_by_two((330, 354), (300, 324))
     m = expected.means(cells, study())
     assert_allclose(m.e1 - m.A["treated", 1], 2.40, rtol=1e-12)
-    panel = PracticeMonths.of(cells, "allowed_capped")
-    _, effect, slope = panel.effects([[START]], study(covariates=()))
-    assert_allclose(effect, [0], atol=1e-9)
-    assert slope == 0 and m.A["comparison", 1] - m.A["treated", 1] == -30
+    fit = twfe(cells, "allowed_capped", (), first_post=START)
+    assert_allclose(fit.coefficients, [0], atol=1e-9)
+    assert m.A["comparison", 1] - m.A["treated", 1] == -30
 
 
 def test_linear_e3_without_covariates_is_the_two_by_two_difference_of_means():
     cells = two_by_two((300, 330), (200, 250), ((100, 110), (100, 105)))
-    _, effect, _ = PracticeMonths.of(cells, "allowed_capped").effects([[START]], study(covariates=()))
-    assert_allclose(effect, [(330 - 300) - (250 - 200)], rtol=1e-12)
+    assert_allclose(
+        twfe(cells, "allowed_capped", (), first_post=START).coefficients,
+        [(330 - 300) - (250 - 200)],
+        rtol=1e-12,
+    )
 
 
 def test_trend_points_are_minus_e1_savings_over_baseline(found):
@@ -225,7 +225,7 @@ def test_a_primary_definition_that_does_not_exist_is_refused(found):
     without_risk = Cells(keys=cells.keys, scales=cells.scales, frame=cells.frame.assign(**{"w*expected": 0}))
     pairs = small.scored(model.coefficients()).pairs("allowed_capped")
     shown = expected.definitions(without_risk, rows, model, pairs, small.spec, headline)
-    assert np.isnan(shown.definitions.set_index("definition").loc["E1", "expected_pmpm"])
+    assert shown.definitions.set_index("definition")["expected_pmpm"].isna()["E1"]
     with pytest.raises(ModelRefusal, match="E1, declared primary"):
         expected.definitions(without_risk, rows, model, pairs, study(primary="E1"), headline)
 

@@ -18,7 +18,8 @@ import pandas as pd
 
 from medhome.models import peers, risk
 from medhome.models.inference.member_covariance import member_covariance
-from medhome.models.linear_effects import PracticeMonths
+from medhome.models.linear_effects import intervals
+from medhome.models.twfe import twfe
 from medhome.study.cells import Cells, MonthPairs, Rows
 from medhome.study.periods import event_quarter
 from medhome.study.problems import ModelRefusal
@@ -167,17 +168,23 @@ def _trended(m: Means, cells: Cells, pairs: MonthPairs, spec: StudySpec) -> dict
             "E1", "Trended risk-adjusted baseline", CHANGE, m, np.nan, None, None,
             "A mean cost or a mean risk is not above zero, so that no ratio exists.",
         )  # fmt: skip
-    panel = PracticeMonths.of(cells, OUTCOME)
-    weights = np.zeros(len(panel.y))
+    fit = twfe(cells, OUTCOME, spec.estimation.covariates, first_post=spec.periods.start_month)
+    panel = fit.panel
+    weights = np.zeros(panel.members.shape)
     for (arm, period), slope in gradient_of_e1(m).items():
         span = spec.periods.performance if period else spec.periods.baseline
-        mask = (panel.treated == (arm == "treated")) & (panel.month >= span.first) & (panel.month < span.end)
-        weights[mask] = slope * panel.weight[mask] / m.member_months[arm, period]
-    _, _, slope = panel.effects([list(spec.periods.performance)], spec)
-    covariance = member_covariance(pairs, np.unique(panel.month).tolist()).matrix
-    difference = m.A["treated", 1] - m.e1
-    mean = m.A["comparison", 0]
-    mixture = panel.intervals(weights[None], np.array([difference]), slope, covariance, mean, spec)[0]
+        inside = (panel.months >= span.first) & (panel.months < span.end)
+        mask = (panel.treated == (arm == "treated"))[:, None] & inside
+        weights += mask * slope * panel.members / m.member_months[arm, period]
+    covariance = member_covariance(pairs, panel.months.tolist()).matrix
+    mixture = intervals(
+        fit,
+        covariance,
+        spec,
+        mean=m.A["comparison", 0],
+        weights=weights[None],
+        estimates=np.array([m.A["treated", 1] - m.e1]),
+    )[0]
     return _row(
         "E1", "Trended risk-adjusted baseline", CHANGE, m, m.e1, mixture.ci90, mixture.ci95,
         "Own baseline times the comparison arm's trend times the growth of frozen risk; interval of the "
