@@ -143,7 +143,8 @@ def did(
         autocorrelation=0.77,
         rule="1 treated, larger than the comparisons, 8 or more comparisons: RE-panel",
         warnings=(
-            "The program has more than twice the members of the largest comparison organisation: the variance is "
+            "The program has more than twice the members of the largest comparison organisation: the "
+            "variance is "
             "extrapolated. Under a flat prior the 95% interval is −$30.10 to $21.70.",
         ),
     )

@@ -63,7 +63,7 @@ def prose(text: str) -> str:
     """
     parts, last = [], 0
     for match in _AMOUNT.finditer(text):
-        parts += [escape(text[last:match.start()]), f'<span class="nb">{escape(match[0])}</span>']
+        parts += [escape(text[last : match.start()]), f'<span class="nb">{escape(match[0])}</span>']
         last = match.end()
     return "".join([*parts, escape(text[last:])])
 

@@ -35,7 +35,8 @@ class Column:
     """One column: its name in the frame, its header, its unit, and how a value is written.
 
     With ``upper`` the column is an interval from ``name`` to ``upper``. ``raw`` writes a value for CSV.
-    ``by_row`` writes the cell from its whole row, where rows have units of their own.
+    ``by_row`` writes the cell from its whole row, where rows have units of their own. ``beneath`` is a
+    column that stands in small print under this one.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Column:
     upper: str = ""
     raw: Writer | None = None
     by_row: Callable[[Row], str] | None = None
+    beneath: Column | None = None
 
     @property
     def numeric(self) -> bool:
@@ -77,65 +79,93 @@ class DataTable:
 
     def cells(self) -> list[list[str]]:
         """Every cell as text."""
-        return [[self._text(row, column) for column in self.columns] for row in self._rows()]
+        return [["; ".join(self._texts(row, column)) for column in self.columns] for row in self._rows()]
 
     def csv(self) -> str:
-        """The table's data: ten significant digits, "withheld" where withheld, safe to open in a spreadsheet."""
+        """Its data: ten significant digits, "withheld" where withheld, safe to open in a spreadsheet."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        names = [n for c in self.columns for n in (c.name, c.upper) if n]
-        raw = {c.name: c.raw for c in self.columns}
+        every = [c for column in self.columns for c in (column, column.beneath) if c is not None]
+        names = [n for c in every for n in (c.name, c.upper) if n]
+        raw = {c.name: c.raw for c in every}
         writer.writerow(names)
         for row in self._rows():
-            writer.writerow(["withheld" if self._withheld(row, n) else csv_cell(row[n], raw.get(n)) for n in names])
+            writer.writerow(
+                ["withheld" if self._withheld(row, n) else csv_cell(row[n], raw.get(n)) for n in names]
+            )
         return out.getvalue()
 
     def html(self) -> str:
         """The table's markup, in a box of its own that scrolls where the page is narrow."""
-        head = "".join(
-            f'<th scope="col"{_right(c)}>{escape(c.label)}{_unit(c)}</th>' for c in self.columns)
+        head = "".join(f'<th scope="col"{_right(c)}>{escape(c.label)}{_unit(c)}</th>' for c in self.columns)
         body = []
-        for i, cells in enumerate(self.cells()):
-            first, *rest = zip(self.columns, cells, strict=True)
-            css = " ".join(k for k, on in (("muted", self._flag(self.muted, i)), ("strong", self._flag(self.strong, i))) if on)
-            tds = "".join(f"<td{_right(c)}>{escape(text)}</td>" for c, text in rest)
+        for i, row in enumerate(self._rows()):
+            first, *rest = [(c, self._markup(row, c)) for c in self.columns]
+            css = " ".join(
+                k
+                for k, on in (("muted", self._flag(self.muted, i)), ("strong", self._flag(self.strong, i)))
+                if on
+            )
+            tds = "".join(f"<td{_right(c)}>{text}</td>" for c, text in rest)
             mark = f' class="{css}"' if css else ""
-            body.append(f'<tr{mark}><th scope="row">{escape(first[1])}</th>{tds}</tr>')
-        caption = f"<caption>{prose(self.caption)}</caption>"
-        table = (f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(self.caption)}">'
-                 f'<table>{caption}<thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>')
+            body.append(f'<tr{mark}><th scope="row">{first[1]}</th>{tds}</tr>')
+        caption = f"<caption><span>{prose(self.caption)}</span></caption>"
+        table = (
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(self.caption)}">'
+            f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        )
         note = f'<p class="tnote">{prose(self.full_note())}</p>' if self.full_note() else ""
         return table + note
 
     def full_note(self) -> str:
         """The note, with the meaning of the withheld symbol where it occurs."""
         shown = any(WITHHELD in text for row in self.cells() for text in row)
-        meaning = f"{WITHHELD} withheld, so that no small number of people can be read or worked out." if shown else ""
+        meaning = (
+            f"{WITHHELD} withheld, so that no small number of people can be read or worked out."
+            if shown
+            else ""
+        )
         return " ".join(t for t in (self.note, meaning) if t)
 
     def block(self) -> Block:
         """The table as a part of a page, with its CSV."""
         link = csv_link(self)
-        return Block(html=f'<div class="tbl" id="{escape(self.id)}">{self.html()}<div class="dl">{link}</div></div>',
-                     text=self.plain())
+        return Block(
+            html=f'<div class="tbl" id="{escape(self.id)}">{self.html()}<div class="dl">{link}</div></div>',
+            text=self.plain(),
+        )
 
     def plain(self) -> str:
         """The table as aligned text."""
         rows = [[c.label for c in self.columns], *self.cells()]
         widths = [max(len(r[i]) for r in rows) for i in range(len(self.columns))]
-        lines = ["  ".join(t.ljust(w) if i == 0 or not self.columns[i].numeric else t.rjust(w)
-                           for i, (t, w) in enumerate(zip(r, widths, strict=True))).rstrip() for r in rows]
+        lines = [
+            "  ".join(
+                t.ljust(w) if i == 0 or not self.columns[i].numeric else t.rjust(w)
+                for i, (t, w) in enumerate(zip(r, widths, strict=True))
+            ).rstrip()
+            for r in rows
+        ]
         return "\n".join(t for t in (self.caption, *lines, self.full_note()) if t)
 
     def _rows(self) -> list[dict[str, Any]]:
-        return self.frame.to_dict("records")
+        return records(self.frame)
 
     def _withheld(self, row: Row, name: str) -> bool:
         if f"{name}_withheld" in row:
             return bool(row[f"{name}_withheld"])
         if not absent(row[name]):
             return False
-        return name in self.counts or (name in self.resting and any(absent(row[c]) for c in self.counts if c in row))
+        return name in self.counts or (
+            name in self.resting and any(absent(row[c]) for c in self.counts if c in row)
+        )
+
+    def _texts(self, row: Row, column: Column) -> list[str]:
+        return [self._text(row, c) for c in (column, column.beneath) if c is not None]
+
+    def _markup(self, row: Row, column: Column) -> str:
+        text, *small = self._texts(row, column)
+        return escape(text) + "".join(f'<span class="u">{escape(t)}</span>' for t in small)
 
     def _text(self, row: Row, column: Column) -> str:
         if self._withheld(row, column.name):
@@ -150,11 +180,18 @@ class DataTable:
         return bool(flags[i]) if i < len(flags) else False
 
 
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as dictionaries."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
 def csv_link(table: DataTable) -> str:
     """A link that holds the table's data."""
     data = base64.b64encode(table.csv().encode("utf-8")).decode("ascii")
-    return (f'<a download="{escape(table.id)}.csv" href="data:text/csv;charset=utf-8;base64,{data}" '
-            f'aria-label="CSV of {escape(table.caption)}">CSV</a>')
+    return (
+        f'<a download="{escape(table.id)}.csv" href="data:text/csv;charset=utf-8;base64,{data}" '
+        f'aria-label="CSV of {escape(table.caption)}">CSV</a>'
+    )
 
 
 def csv_cell(value: Any, raw: Writer | None = None) -> str:
@@ -182,4 +219,5 @@ def _right(column: Column) -> str:
 
 
 def _unit(column: Column) -> str:
-    return f'<span class="u">{escape(column.unit)}</span>' if column.unit else ""
+    small = [w for w in (column.unit, column.beneath.label if column.beneath else "") if w]
+    return f'<span class="u">{escape("; ".join(small))}</span>' if small else ""

@@ -19,4 +19,4 @@ COVARIANCE = r"V_j = \sigma^2 R(\rho) + \Sigma / \sqrt{M_{js} M_{jt}}, \qquad R(
 def formula(latex: str, reading: str) -> Block:
     """A formula on a line of its own; ``reading`` says it in words, for plain text and for screen readers."""
     markup = convert(latex, display="block").replace("<math ", f'<math aria-label="{escape(reading)}" ', 1)
-    return Block(html=markup, text=reading)
+    return Block(html=f'<div class="scroll" tabindex="0">{markup}</div>', text=reading)

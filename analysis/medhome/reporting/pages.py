@@ -6,7 +6,16 @@ functions arrange; figures, exhibits and words do the work.
 
 from __future__ import annotations
 
-from medhome.reporting import exhibits, figures, formulas, titles, words
+from medhome.reporting import (
+    cohort_exhibits,
+    cohort_figures,
+    exhibits,
+    figures,
+    formulas,
+    study_words,
+    titles,
+    words,
+)
 from medhome.reporting.blocks import NOTHING, Block, escape, notice, paragraphs, prose, show
 from medhome.study.display import month, months
 from medhome.study.periods import month_index
@@ -24,13 +33,44 @@ REPORT_PAGES = {
 """Each notebook, the page that is made from it, and the page's title."""
 
 __all__ = [
-    "accuracy_of_the_cost_model", "balance_at_baseline", "before_the_start", "calibration_of_the_cost_model", "checks_of_this_study",
-    "claims_by_month", "cohort_flow", "cost_by_quarter", "cost_model_terms", "definitions_of_expected", "definitions_side_by_side",
-    "detectable_effect", "dollars_kept", "dollars_kept_table", "effect_beside_what_is_detectable", "effect_by_quarter",
-    "effect_in_words", "expected_in_words", "fees", "findings_in_words", "first_things_first", "how_the_effect_is_estimated",
-    "how_the_interval_is_made", "input_files", "input_rules", "key_numbers", "organizations_compared", "other_methods_of_inference",
-    "reproduce_this_report", "savings_by_year", "savings_in_words", "savings_table", "show", "the_other_pages", "the_program",
-    "the_question", "what_the_interval_is_made_of", "who_was_compared",
+    "accuracy_of_the_cost_model",
+    "balance_at_baseline",
+    "before_the_start",
+    "calibration_of_the_cost_model",
+    "checks_of_this_study",
+    "claims_by_month",
+    "cohort_flow",
+    "cost_by_quarter",
+    "cost_model_terms",
+    "definitions_of_expected",
+    "definitions_side_by_side",
+    "detectable_effect",
+    "dollars_kept",
+    "dollars_kept_table",
+    "effect_beside_what_is_detectable",
+    "effect_by_quarter",
+    "effect_in_words",
+    "expected_in_words",
+    "fees",
+    "findings_in_words",
+    "first_things_first",
+    "how_the_effect_is_estimated",
+    "how_the_interval_is_made",
+    "input_files",
+    "input_rules",
+    "key_numbers",
+    "organizations_compared",
+    "other_methods_of_inference",
+    "reproduce_this_report",
+    "savings_by_year",
+    "savings_in_words",
+    "savings_table",
+    "show",
+    "the_other_pages",
+    "the_program",
+    "the_question",
+    "what_the_interval_is_made_of",
+    "who_was_compared",
 ]
 
 
@@ -40,9 +80,13 @@ __all__ = [
 def the_question(report: ReleasedRun) -> Block:
     """The question, what data answer it, and what must be known beforehand: the head of every page."""
     spec = report.spec
-    lede, meta = words.question(spec), words.data_through(spec)
-    head = Block(html=f'<p class="lede">{prose(lede)}</p>\n<p class="meta">{prose(meta)}</p>', text=f"{lede}\n{meta}")
-    return head + notice("Not real" if spec.data.synthetic else "Placebo study", words.caveats(spec), kind="warning")
+    lede, meta = study_words.question(spec), study_words.data_through(spec)
+    head = Block(
+        html=f'<p class="lede">{prose(lede)}</p>\n<p class="meta">{prose(meta)}</p>', text=f"{lede}\n{meta}"
+    )
+    return head + notice(
+        "Not real" if spec.data.synthetic else "Placebo study", study_words.caveats(spec), kind="warning"
+    )
 
 
 def detectable_effect(report: ReleasedRun) -> Block:
@@ -50,8 +94,13 @@ def detectable_effect(report: ReleasedRun) -> Block:
     did = report.evaluation.did
     baseline = words.primary_definition(report.evaluation.expected)["baseline_pmpm"]
     first = paragraphs([words.detectable(did, baseline)], css="first")
-    return first + paragraphs([
-        words.published_against_detectable(did, published_effect()), words.uncertainty(did), words.estimate_against_detectable(did)])
+    return first + paragraphs(
+        [
+            words.published_against_detectable(did, published_effect()),
+            words.uncertainty(did),
+            words.estimate_against_detectable(did),
+        ]
+    )
 
 
 # -- findings at a glance ------------------------------------------------------------------------------
@@ -67,17 +116,28 @@ def key_numbers(report: ReleasedRun) -> Block:
     found = report.evaluation
     items = titles.cards(found.did, found.expected, found.cohort, report.spec)
     cards = "".join(
-        f'<div class="card"><div class="k">{escape(name)}</div><div class="v{" long" if len(value) > 9 else ""}">{prose(value)}</div>'
-        f'<div class="s">{prose(under)}</div></div>' for name, value, under in items)
-    return Block(html=f'<div class="cards">{cards}</div>', text="\n".join(f"{n}: {v} ({u})" for n, v, u in items))
+        f'<div class="card"><div class="k">{escape(name)}</div>'
+        f'<div class="v{" long" if len(value) > 9 else ""}">{prose(value)}</div>'
+        f'<div class="s">{prose(under)}</div></div>'
+        for name, value, under in items
+    )
+    return Block(
+        html=f'<div class="cards">{cards}</div>', text="\n".join(f"{n}: {v} ({u})" for n, v, u in items)
+    )
 
 
 def findings_in_words(report: ReleasedRun) -> Block:
     """The findings in a few sentences: versus expected, versus peers, before the start, savings."""
-    found, spec = report.evaluation, report.spec
-    return paragraphs([
-        words.effect(found.did, spec), words.versus(found.expected, "versus expected"), words.versus(found.expected, "versus peers"),
-        words.both_readings(found.expected), words.before_the_start(found.did), words.savings_net(found.savings)])
+    found = report.evaluation
+    return paragraphs(
+        [
+            words.versus(found.expected, "versus expected"),
+            words.versus(found.expected, "versus peers"),
+            words.both_readings(found.expected),
+            words.before_the_start(found.did),
+            words.savings_net(found.savings),
+        ]
+    )
 
 
 def effect_beside_what_is_detectable(report: ReleasedRun) -> Block:
@@ -87,27 +147,37 @@ def effect_beside_what_is_detectable(report: ReleasedRun) -> Block:
 
 def checks_of_this_study(report: ReleasedRun) -> Block:
     """Table: every check, passed or not."""
-    return exhibits.checks(report.evaluation.checks).block()
+    return cohort_exhibits.checks(report.evaluation.checks).block()
 
 
 def the_other_pages(report: ReleasedRun) -> Block:
     """Where to read on."""
     points = [(file, title, _ABOUT[file]) for file, title in REPORT_PAGES.values() if file in _ABOUT]
-    items = "".join(f'<li><a href="{file}">{escape(title)}</a>: {escape(about)}</li>' for file, title, about in points)
-    return Block(html=f"<ul>{items}</ul>", text="\n".join(f"- {title}: {about}" for _, title, about in points))
+    items = "".join(
+        f'<li><a href="{file}">{escape(title)}</a>: {escape(about)}</li>' for file, title, about in points
+    )
+    return Block(
+        html=f"<ul>{items}</ul>", text="\n".join(f"- {title}: {about}" for _, title, about in points)
+    )
 
 
 def reproduce_this_report(report: ReleasedRun) -> Block:
     """The files beside this page, and the one command that runs the study again and compares every number."""
-    files = [("results.json", "every number of this report"), ("manifest.json", "inputs, code and environment, by their digests"),
-             ("study.toml", "the study as it was run")]
+    files = [
+        ("results.json", "every number of this report"),
+        ("manifest.json", "inputs, code and environment, by their digests"),
+        ("study.toml", "the study as it was run"),
+    ]
     items = "".join(f'<li><a href="{name}">{name}</a>: {about}</li>' for name, about in files)
     version = f" Made with medhome {report.code_version}." if report.code_version else ""
     before = "With the same input data, this command runs the study again and gives every number a verdict:"
     command = "medhome verify REPORT_FOLDER --data DATA_FOLDER"
     after = f"Fingerprint of the study: {report.spec.fingerprint[:16]}.{version}"
-    return Block(html=f"<ul>{items}</ul><p>{before}</p><div class=\"hl\" tabindex=\"0\"><pre>{command}</pre></div><p>{escape(after)}</p>",
-                 text="\n".join([*(f"- {n}: {a}" for n, a in files), before, command, after]))
+    return Block(
+        html=f'<ul>{items}</ul><p>{before}</p><div class="hl" tabindex="0"><pre>{command}</pre></div>'
+        f"<p>{escape(after)}</p>",
+        text="\n".join([*(f"- {n}: {a}" for n, a in files), before, command, after]),
+    )
 
 
 # -- data and cohort -----------------------------------------------------------------------------------
@@ -117,41 +187,47 @@ def the_program(report: ReleasedRun) -> Block:
     """The program and the rules of the study, from the study file."""
     rows = _program_rows(report.spec)
     body = "".join(f'<tr><th scope="row">{escape(k)}</th><td>{_items(v)}</td></tr>' for k, v in rows)
-    return Block(html=f'<div class="tbl"><table class="kv"><caption>The study as declared</caption><tbody>{body}</tbody></table></div>',
-                 text="\n".join(f"{k}: {'; '.join(v)}" for k, v in rows))
+    return Block(
+        html='<div class="tbl"><table class="kv"><caption>The study as declared</caption>'
+        f"<tbody>{body}</tbody></table></div>",
+        text="\n".join(f"{k}: {'; '.join(v)}" for k, v in rows),
+    )
 
 
 def input_files(report: ReleasedRun) -> Block:
     """Table: which files were read."""
-    return exhibits.inputs(report.evaluation.quality).block()
+    return cohort_exhibits.inputs(report.evaluation.quality).block()
 
 
 def input_rules(report: ReleasedRun) -> Block:
     """What the rules on the input tables found."""
     quality = report.evaluation.quality
-    table = exhibits.rules(quality)
+    table = cohort_exhibits.rules(quality)
     return paragraphs([words.rules_found(quality)]) + (table.block() if len(table.frame) else NOTHING)
 
 
 def dollars_kept(report: ReleasedRun) -> Block:
     """Figure: from the dollars in the files to the cost in the evaluation."""
-    return figures.waterfall(report.evaluation.quality, report.spec).block()
+    return cohort_figures.waterfall(report.evaluation.quality, report.spec).block()
 
 
 def dollars_kept_table(report: ReleasedRun) -> Block:
     """Table: the same steps, with claim lines and paid dollars."""
-    return exhibits.waterfall(report.evaluation.quality).block()
+    return cohort_exhibits.waterfall(report.evaluation.quality).block()
 
 
 def claims_by_month(report: ReleasedRun) -> Block:
     """Figure: are the claims whole, month by month and in both arms?"""
-    return figures.volumes(report.evaluation.quality, report.spec).block()
+    return cohort_figures.volumes(report.evaluation.quality, report.spec).block()
 
 
 def cohort_flow(report: ReleasedRun) -> Block:
     """Exhibit T1: who is left after each eligibility rule."""
     attrition = report.evaluation.attrition
-    return paragraphs([words.who_is_left(attrition, report.spec)]) + exhibits.cohort_flow(attrition, report.spec).block()
+    return (
+        paragraphs([words.who_is_left(attrition, report.spec)])
+        + cohort_exhibits.cohort_flow(attrition, report.spec).block()
+    )
 
 
 def who_was_compared(report: ReleasedRun) -> Block:
@@ -161,13 +237,13 @@ def who_was_compared(report: ReleasedRun) -> Block:
 
 def organizations_compared(report: ReleasedRun) -> Block:
     """Figure: how far each organisation's cost moved, by its size."""
-    return figures.organizations(report.evaluation.cohort, report.spec).block()
+    return cohort_figures.organizations(report.evaluation.cohort, report.spec).block()
 
 
 def balance_at_baseline(report: ReleasedRun) -> Block:
     """Exhibit T2 as picture and table: how alike the arms were before the start."""
     cohort = report.evaluation.cohort
-    return paragraphs([words.balance(cohort)]) + figures.balance(cohort, report.spec).block()
+    return paragraphs([words.balance(cohort)]) + cohort_figures.balance(cohort, report.spec).block()
 
 
 # -- expected and actual -------------------------------------------------------------------------------
@@ -176,8 +252,14 @@ def balance_at_baseline(report: ReleasedRun) -> Block:
 def expected_in_words(report: ReleasedRun) -> Block:
     """Versus expected and versus peers, side by side, and how far the definitions lie apart."""
     expected = report.evaluation.expected
-    return paragraphs([words.versus(expected, "versus expected"), words.versus(expected, "versus peers"),
-                       words.both_readings(expected), words.definitions_spread(expected)])
+    return paragraphs(
+        [
+            words.versus(expected, "versus expected"),
+            words.versus(expected, "versus peers"),
+            words.both_readings(expected),
+            words.definitions_spread(expected),
+        ]
+    )
 
 
 def definitions_of_expected(report: ReleasedRun) -> Block:
@@ -215,11 +297,13 @@ def cost_model_terms(report: ReleasedRun) -> Block:
 
 
 def effect_in_words(report: ReleasedRun) -> Block:
-    """The headline, its share of expected cost, the probability that cost fell, and what the interval allows for."""
+    """The headline, in percent too, the probability that cost fell, and what the interval allows for."""
     did, spec = report.evaluation.did, report.spec
-    return paragraphs([words.effect(did, spec)], css="first") + paragraphs([
-        words.relative(did), words.probability(did, spec), words.interval_basis(did, spec)]) + notice(
-            "Limits of this estimate", did.warnings, kind="warning")
+    return (
+        paragraphs([words.effect(did, spec)], css="first")
+        + paragraphs([words.relative(did), words.probability(did, spec), words.interval_basis(did, spec)])
+        + notice("Limits of this estimate", did.warnings, kind="warning")
+    )
 
 
 def effect_by_quarter(report: ReleasedRun) -> Block:
@@ -246,17 +330,30 @@ def what_the_interval_is_made_of(report: ReleasedRun) -> Block:
 def how_the_effect_is_estimated(report: ReleasedRun) -> Block:
     """The formula of the difference in differences, in its own terms."""
     spec = report.spec
-    return paragraphs([words.model_of_the_effect(spec)]) + formulas.formula(
-        formulas.TWO_WAY, "cost of practice p in month t = practice effect + month effect + effect of the program after the start + "
-        "covariate + remainder")
+    return paragraphs([study_words.model_of_the_effect(spec)]) + formulas.formula(
+        formulas.TWO_WAY,
+        "cost of practice p in month t = practice effect + month effect + effect of the program after the "
+        "start + "
+        "covariate + remainder",
+    )
 
 
 def how_the_interval_is_made(report: ReleasedRun) -> Block:
     """The formulas of the model behind the headline interval."""
-    return paragraphs([words.model_of_the_interval(report.spec)]) + formulas.formula(
-        formulas.RANDOM_EFFECTS, "cost of organisation j in month t = organisation effect + month effect + effect in the program's own "
-        "months + shock of the organisation + sampling of its members") + formulas.formula(
-        formulas.COVARIANCE, "covariance over months = shocks that fade at rate rho + members' own covariance over the number of members")
+    return (
+        paragraphs([study_words.model_of_the_interval(report.spec)])
+        + formulas.formula(
+            formulas.RANDOM_EFFECTS,
+            "cost of organisation j in month t = organisation effect + month effect + effect in the "
+            "program's own "
+            "months + shock of the organisation + sampling of its members",
+        )
+        + formulas.formula(
+            formulas.COVARIANCE,
+            "covariance over months = shocks that fade at rate rho + members' own covariance over the number "
+            "of members",
+        )
+    )
 
 
 # -- savings -------------------------------------------------------------------------------------------
@@ -265,7 +362,9 @@ def how_the_interval_is_made(report: ReleasedRun) -> Block:
 def savings_in_words(report: ReleasedRun) -> Block:
     """Savings before and after fees, per member per month and in all."""
     savings = report.evaluation.savings
-    return paragraphs([words.savings_gross(savings)], css="first") + paragraphs([words.savings_net(savings), words.savings_total(savings)])
+    return paragraphs([words.savings_gross(savings)], css="first") + paragraphs(
+        [words.savings_net(savings), words.savings_total(savings)]
+    )
 
 
 def savings_table(report: ReleasedRun) -> Block:
@@ -286,9 +385,11 @@ def fees(report: ReleasedRun) -> Block:
 # -- parts ---------------------------------------------------------------------------------------------
 
 _ABOUT = {
-    "data-and-cohort.html": "the input files, where the dollars went, who was compared, and how alike they were",
+    "data-and-cohort.html": "the input files, where the dollars went, who was compared, and how alike they "
+    "were",
     "expected-and-actual.html": "what cost was expected, under each definition, and the model behind it",
-    "difference-in-differences.html": "the effect by quarter, and the same effect under other methods of inference",
+    "difference-in-differences.html": "the effect by quarter, and the same effect under other methods of "
+    "inference",
     "savings.html": "savings before and after fees, by year",
 }
 
@@ -297,14 +398,21 @@ def _program_rows(spec: StudySpec) -> list[tuple[str, list[str]]]:
     program, periods = spec.program, spec.periods
     cap = spec.outcomes.cap_usd_per_year
     rows = [
-        ("Program", [program.name]), ("Payer", [program.payer]), ("Organisation", [program.organization]),
-        ("Description", [program.description]), ("Components", list(program.components)), ("Payment", [program.payment_model]),
+        ("Program", [program.name]),
+        ("Payer", [program.payer]),
+        ("Organisation", [program.organization]),
+        ("Description", [program.description]),
+        ("Components", list(program.components)),
+        ("Payment", [program.payment_model]),
         ("At the same time", list(program.co_interventions)),
         ("Baseline", [months(periods.baseline.first, periods.baseline.last)]),
         ("After the start", [months(periods.performance.first, periods.performance.last)]),
         ("Paid through", [month(month_index(spec.paid_through))]),
-        ("Arms", [words.arms_rule(spec)]), ("Population", [words.population_rule(spec)]), ("Attribution", [words.attribution_rule(spec)]),
-        ("Cost", [words.cost_rule(cap)]), ("Small numbers", [words.disclosure_rule(spec)]),
+        ("Arms", [study_words.arms_rule(spec)]),
+        ("Population", [study_words.population_rule(spec)]),
+        ("Attribution", [study_words.attribution_rule(spec)]),
+        ("Cost", [study_words.cost_rule(cap)]),
+        ("Small numbers", [study_words.disclosure_rule(spec)]),
     ]
     return [(name, [v for v in values if v]) for name, values in rows if any(values)]
 

@@ -8,42 +8,67 @@ download keeps real colours and stands alone. The same figure gives the same byt
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as MplFigure
 
 PALETTE = {
-    "ink": "#1b1f23", "mute": "#57606a", "grid": "#d8dee4", "bg": "#ffffff", "c1": "#0072b2", "c2": "#c44e00",
+    "ink": "#1b1f23",
+    "mute": "#57606a",
+    "grid": "#d8dee4",
+    "bg": "#ffffff",
+    "c1": "#0072b2",
+    "c2": "#c44e00",
 }
 """Colours by the name of their style-sheet variable. Blue and vermilion after Okabe and Ito's palette; the
 vermilion is darkened until text in it has a contrast above 4.5 on white."""
 
 MOST_VECTOR_MARKS = 2000
-"""A layer with more marks than this is drawn as a picture inside the SVG: 50,000 points are 5 MB as vectors."""
+"""A layer with more marks than this is a picture inside the SVG: 50,000 points as vectors are 5 MB."""
 
 _STYLE = {
-    "svg.fonttype": "none", "font.family": "DejaVu Sans", "font.size": 12, "text.color": PALETTE["ink"],
-    "axes.edgecolor": PALETTE["mute"], "axes.labelcolor": PALETTE["mute"], "axes.linewidth": 0.8,
-    "xtick.color": PALETTE["mute"], "ytick.color": PALETTE["mute"], "xtick.labelsize": 12, "ytick.labelsize": 12,
-    "axes.grid": False, "grid.color": PALETTE["grid"], "grid.linewidth": 0.8, "figure.facecolor": PALETTE["bg"],
-    "axes.facecolor": "none", "savefig.facecolor": PALETTE["bg"], "path.simplify": False,
-    "axes.unicode_minus": True, "axes.spines.top": False, "axes.spines.right": False,
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 12,
+    "text.color": PALETTE["ink"],
+    "axes.edgecolor": PALETTE["mute"],
+    "axes.labelcolor": PALETTE["mute"],
+    "axes.linewidth": 0.8,
+    "xtick.color": PALETTE["mute"],
+    "ytick.color": PALETTE["mute"],
+    "xtick.labelsize": 12,
+    "ytick.labelsize": 12,
+    "axes.grid": False,
+    "grid.color": PALETTE["grid"],
+    "grid.linewidth": 0.8,
+    "figure.facecolor": PALETTE["bg"],
+    "axes.facecolor": "none",
+    "savefig.facecolor": PALETTE["bg"],
+    "path.simplify": False,
+    "axes.unicode_minus": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
 }
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "{http://www.w3.org/1999/xlink}href"
-_FONT = re.compile(r"font:\s*(?:(?P<style>italic|oblique)\s+)?(?:(?P<weight>\d+|bold)\s+)?(?P<size>[\d.]+)px[^;]*")
+_FONT = re.compile(
+    r"font:\s*(?:(?P<style>italic|oblique)\s+)?(?:(?P<weight>\d+|bold)\s+)?(?P<size>[\d.]+)px[^;]*"
+)
+_FAMILY = re.compile(r"font-family:[^;]*(?:;\s*|$)")
 _COLOURS = {value: f"var(--{name})" for name, value in PALETTE.items()}
 
 
-def style() -> matplotlib.rc_context:
+def style() -> contextlib.AbstractContextManager[None]:
     """The settings under which every figure of the house is drawn; use as ``with style():``."""
-    return matplotlib.rc_context(_STYLE)
+    return matplotlib.rc_context(_STYLE)  # type: ignore[arg-type]
 
 
 def drawing(figure: MplFigure, figure_id: str) -> str:
@@ -57,7 +82,7 @@ def drawing(figure: MplFigure, figure_id: str) -> str:
                 artist.set_rasterized(True)
     FigureCanvasSVG(figure)
     out = io.StringIO()
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": figure_id}):
+    with style(), matplotlib.rc_context({"svg.hashsalt": figure_id}):
         figure.savefig(out, format="svg", dpi=150, metadata={"Date": None, "Creator": None})
     return out.getvalue()
 
@@ -71,8 +96,14 @@ def inline(svg: str, element_id: str, title: str, description: str) -> str:
         title, description: what a screen reader says; neither may be empty.
     """
     if not title.strip() or not description.strip():
-        raise ValueError(f"figure {element_id}: a title and a description are needed, for those who cannot see it")
+        raise ValueError(
+            f"figure {element_id}: a title and a description are needed, for those who cannot see it"
+        )
     root = _parse(svg)
+    for definitions in root.findall("defs"):
+        for sheet in definitions.findall("style"):
+            definitions.remove(sheet)  # inside a page its rule for "*" would hold for the whole page
+    root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
     for element in root.iter():
         _prefix_ids(element, element_id)
         if "style" in element.attrib:
@@ -81,7 +112,10 @@ def inline(svg: str, element_id: str, title: str, description: str) -> str:
         root.attrib.pop(name, None)
     root.set("role", "img")
     root.set("aria-labelledby", f"{element_id}-title {element_id}-desc")
-    heading, words = ET.Element("title", id=f"{element_id}-title"), ET.Element("desc", id=f"{element_id}-desc")
+    heading, words = (
+        ET.Element("title", id=f"{element_id}-title"),
+        ET.Element("desc", id=f"{element_id}-desc"),
+    )
     heading.text, words.text = title, description
     root.insert(0, heading)
     root.insert(1, words)
@@ -123,7 +157,7 @@ def _prefix_ids(element: ET.Element, prefix: str) -> None:
 
 def _page_style(text: str) -> str:
     """A style attribute for the page: colours by variable, and the page's font."""
-    text = _FONT.sub(_page_font, text)
+    text = _FAMILY.sub("", _FONT.sub(_page_font, text))
     return re.sub(r"#[0-9a-fA-F]{6}\b", lambda m: _COLOURS.get(m[0].lower(), m[0]), text)
 
 
@@ -136,7 +170,7 @@ def _marks(artist: object) -> int:
     if isinstance(artist, PathCollection):
         return len(artist.get_offsets())
     marker = getattr(artist, "get_marker", lambda: "None")()
-    return 0 if marker in ("None", "", None) else len(artist.get_xdata())  # type: ignore[attr-defined]
+    return 0 if marker in ("None", "", None) else len(np.atleast_1d(artist.get_xdata()))  # type: ignore[attr-defined]
 
 
 def ids(svg: str) -> Iterator[str]:

@@ -7,9 +7,12 @@ minus expected: negative means that care cost less.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
+from medhome.reporting.study_words import treated_arm
 from medhome.study.display import (
     WITHHELD,
     absent,
@@ -43,6 +46,11 @@ NOTABLE_SMD = 0.10
 """A standardised difference above this is called out (`methods.md` exhibit T2)."""
 
 
+def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a frame, each with the columns as its attributes."""
+    return frame.itertuples()
+
+
 def direction(low: Any, high: Any) -> str:
     """What an interval says of a difference: "less", "more", or "unclear" where it holds zero or is missing.
 
@@ -59,55 +67,6 @@ def direction_of(estimate: Estimate) -> str:
     return direction(*(estimate.ci95 or (None, None)))
 
 
-# -- head of a page ------------------------------------------------------------------------------------
-
-
-def question(spec: StudySpec) -> str:
-    return spec.question or f"Did care cost less under {spec.program.name} than would have been expected without it?"
-
-
-def data_through(spec: StudySpec) -> str:
-    """Which costs are in, and how long their claims had time to be paid."""
-    periods = spec.periods
-    return (f"Costs from {month(periods.baseline.first)} to {month(periods.performance.last)}, as paid through "
-            f"{month(month_index(spec.paid_through))}. {treated_arm(spec).capitalize()} started in "
-            f"{month(periods.start_month)}. Study {spec.id}, version {spec.version}.")
-
-
-def caveats(spec: StudySpec) -> list[str]:
-    """What a reader must know before anything else: data that are not real, a program that is not real."""
-    found = []
-    if spec.data.synthetic:
-        found.append("All data in this report are synthetic. No number in it describes a real person, practice or program.")
-    if spec.arms.placeholder:
-        found.append(f"This is a placebo study: no program exists in these data. Members were put into two arms by "
-                     f"{placeholder_rule(spec)}, and a start month was chosen. A difference found here comes from chance or "
-                     f"from the arms themselves, not from a program.")
-    return found
-
-
-def placeholder_rule(spec: StudySpec) -> str:
-    if spec.arms.rule == "state":
-        return f"their state ({listed(list(spec.arms.treated_states))} against the others)"
-    return "a rule on their identifiers that has nothing to do with their care"
-
-
-def treated_arm(spec: StudySpec) -> str:
-    return "the placebo arm" if spec.arms.placeholder else "the program"
-
-
-def arm_label(arm: str, spec: StudySpec) -> str:
-    """The name of an arm in tables and figures."""
-    if arm == "treated":
-        return "Placebo arm" if spec.arms.placeholder else "Program"
-    return "Comparison"
-
-
-def front_page(checks: Sequence[Check]) -> list[str]:
-    """The checks that belong on the first page and did not pass."""
-    return [c.sentence for c in checks if c.front_page and c.passed is not True]
-
-
 # -- what could be detected ----------------------------------------------------------------------------
 
 
@@ -115,17 +74,25 @@ def detectable(did: DidResult, baseline_pmpm: float | None) -> str:
     """The smallest change that the study finds with 80% power; read before the estimate."""
     size = did.detectable.value
     if absent(size):
-        return "How small an effect this study could detect is not known: its interval could not be worked out."
-    part = "" if absent(baseline_pmpm) or not baseline_pmpm else f" ({share(size / baseline_pmpm, 0)} of baseline cost)"
+        return (
+            "How small an effect this study could detect is not known: its interval could not be worked out."
+        )
+    part = (
+        ""
+        if absent(baseline_pmpm) or not baseline_pmpm
+        else f" ({share(size / baseline_pmpm, 0)} of baseline cost)"
+    )
     return f"This study could detect a change of about {_coarse(size)} {_PMPM}{part} or more, with 80% power."
 
 
 def uncertainty(did: DidResult) -> str:
     """What the width of the interval is made of."""
-    shares = [(str(r.label), r.share) for r in did.variance_shares.itertuples() if not absent(r.share)]
+    shares = [(str(r.label), r.share) for r in rows_of(did.variance_shares) if not absent(r.share)]
     if not shares:
         return ""
-    return f"Of the uncertainty, {listed([f'{share(s, 0)} is {_lower_first(label)}' for label, s in shares])}."
+    return (
+        f"Of the uncertainty, {listed([f'{share(s, 0)} is {_lower_first(label)}' for label, s in shares])}."
+    )
 
 
 def published_against_detectable(did: DidResult, published: PublishedEffect) -> str:
@@ -134,9 +101,16 @@ def published_against_detectable(did: DidResult, published: PublishedEffect) -> 
     if absent(size):
         return ""
     effect = published.effect_pmpm_usd
-    verdict = "is below what this study can detect" if abs(effect) < size else "is within what this study can detect"
+    verdict = (
+        "is below what this study can detect"
+        if abs(effect) < size
+        else "is within what this study can detect"
+    )
     words = "less" if effect < 0 else "more"
-    return f"An effect of {usd(abs(effect))} PMPM, as published for {published.program} (cost {words} than expected), {verdict}."
+    return (
+        f"An effect of {usd(abs(effect))} PMPM, as published for {published.program} (cost {words} than "
+        f"expected), {verdict}."
+    )
 
 
 def estimate_against_detectable(did: DidResult) -> str:
@@ -144,8 +118,10 @@ def estimate_against_detectable(did: DidResult) -> str:
     size, value = did.detectable.value, did.headline.value
     if absent(size) or absent(value) or abs(value) >= size:
         return ""
-    return (f"The estimate below, {usd(value)} PMPM, is smaller than that: read the interval around it, "
-            f"not the estimate alone.")
+    return (
+        f"The estimate below, {usd(value)} PMPM, is smaller than that: read the interval around it, "
+        f"not the estimate alone."
+    )
 
 
 # -- the effect ----------------------------------------------------------------------------------------
@@ -163,16 +139,23 @@ def compared(value: Any, low: Any, high: Any, than: str) -> str:
         return f"The difference from {than} is {pmpm(value)}; it has no interval, so it is no finding."
     found = direction(low, high)
     if found == "unclear":
-        return (f"Whether care cost less or more than {than} cannot be told: the estimate is {pmpm(value)}, and its 95% "
-                f"interval, {interval(low, high)}, holds both.")
+        return (
+            f"Whether care cost less or more than {than} cannot be told: the estimate is {pmpm(value)}, and "
+            "its 95% "
+            f"interval, {interval(low, high)}, holds both."
+        )
     return f"Care cost {found} than {than}: {pmpm(value)} (95% interval {interval(low, high)})."
 
 
 def effect(did: DidResult, spec: StudySpec) -> str:
     """The headline: the change in the program arm beyond that of the comparison group."""
     low, high = did.headline.ci95 or (None, None)
-    return compared(did.headline.value, low, high,
-                    f"expected in {treated_arm(spec)}, given how cost changed in the comparison group")
+    return compared(
+        did.headline.value,
+        low,
+        high,
+        f"expected in {treated_arm(spec)}, given how cost changed in the comparison group",
+    )
 
 
 def relative(did: DidResult) -> str:
@@ -180,38 +163,52 @@ def relative(did: DidResult) -> str:
     low, high = did.relative.ci95 or (None, None)
     if absent(did.relative.value) or absent(low) or absent(high):
         return ""
-    return f"In percent of expected cost, the effect is {share(did.relative.value)} (95% interval {interval(low, high, share)})."
+    return (
+        f"In percent of expected cost, the effect is {share(did.relative.value)} (95% interval "
+        f"{interval(low, high, share)})."
+    )
 
 
 def probability(did: DidResult, spec: StudySpec) -> str:
     """How probable it is that cost fell, with the prior that this rests on."""
     if absent(did.probability_lower_cost.value):
         return ""
-    return (f"Given the data and a prior scale of {share(spec.estimation.prior_scale_share, 0)} of cost for how far organisations "
-            f"drift by themselves, the probability that {treated_arm(spec)} lowered cost is {_probability(did.probability_lower_cost.value)}.")
+    return (
+        f"Given the data and a prior scale of {share(spec.estimation.prior_scale_share, 0)} of cost for how "
+        "far organisations "
+        f"drift by themselves, the probability that {treated_arm(spec)} lowered cost is "
+        f"{_probability(did.probability_lower_cost.value)}."
+    )
 
 
 def interval_basis(did: DidResult, spec: StudySpec) -> str:
     """What the headline interval allows for, in one sentence."""
     organizations = "organisation" if did.comparison_organizations == 1 else "organisations"
-    return (f"The interval allows for shocks of whole organisations, estimated from {count(did.comparison_organizations)} comparison "
-            f"{organizations} over {count(len(spec.periods.analysed))} months (standard deviation {usd(did.organization_sd_pmpm)} PMPM, "
-            f"autocorrelation {number(did.autocorrelation)}) and a prior scale of {share(spec.estimation.prior_scale_share, 0)} of cost.")
+    return (
+        "The interval allows for shocks of whole organisations, estimated from "
+        f"{count(did.comparison_organizations)} comparison "
+        f"{organizations} over {count(len(spec.periods.analysed))} months (standard deviation "
+        f"{usd(did.organization_sd_pmpm)} PMPM, "
+        f"autocorrelation {number(did.autocorrelation)}) and a prior scale of "
+        f"{share(spec.estimation.prior_scale_share, 0)} of cost."
+    )
 
 
 def before_the_start(did: DidResult) -> str:
-    """How far the arms may have drifted apart already before the program; never a verdict that they did not."""
+    """How far the arms may have drifted apart before the program; never a verdict that they did not."""
     low, high = did.pre_trend.ci95 or (None, None)
     if absent(low) or absent(high):
         return "How the two arms moved against each other before the start could not be estimated."
-    lead = {"less": "Before the start, cost in the program arm already fell against the comparison group. ",
-            "more": "Before the start, cost in the program arm already rose against the comparison group. ",
-            "unclear": ""}[direction(low, high)]
+    lead = {
+        "less": "Before the start, cost in the program arm already fell against the comparison group. ",
+        "more": "Before the start, cost in the program arm already rose against the comparison group. ",
+        "unclear": "",
+    }[direction(low, high)]
     return f"{lead}Pre-trend differences of {interval(low, high)} PMPM per year remain possible."
 
 
 def versus(expected: ExpectedCosts, compares: str) -> str:
-    """The main definition of one kind of comparison in words: "versus expected" (a change) or "versus peers" (a level)."""
+    """One kind of comparison in words: "versus expected" (a change) or "versus peers" (a level)."""
     row = definition(expected, compares)
     if row is None:
         return ""
@@ -228,25 +225,53 @@ def both_readings(expected: ExpectedCosts) -> str:
         return ""
     a, b = change["difference_pmpm"], level["difference_pmpm"]
     if not absent(a) and not absent(b) and a * b < 0:
-        return ("The two estimates have opposite signs. They answer different questions: the first asks whether cost changed "
-                "more than expected, the second whether it is higher or lower than that of others.")
-    return ("The two answer different questions: the first asks whether cost changed more than expected, the second whether "
-            "it is higher or lower than that of others.")
+        return (
+            "The two estimates have opposite signs. They answer different questions: the first asks whether "
+            "cost changed "
+            "more than expected, the second whether it is higher or lower than that of others."
+        )
+    return (
+        "The two answer different questions: the first asks whether cost changed more than expected, the "
+        "second whether "
+        "it is higher or lower than that of others."
+    )
 
 
 def definition(expected: ExpectedCosts, compares: str) -> dict[str, Any] | None:
-    """The definition that stands for one kind of comparison: the primary one, or else the first that has a number."""
+    """Stands for one kind of comparison: the primary definition, or else the first that has a number."""
     frame = expected.definitions[expected.definitions["compares"] == compares]
     if frame.empty:
         return None
     ordered = frame.assign(_missing=frame["difference_pmpm"].isna()).sort_values(
-        ["primary", "_missing"], ascending=[False, True], kind="stable")
-    return ordered.iloc[0].drop("_missing").to_dict()
+        ["primary", "_missing"], ascending=[False, True], kind="stable"
+    )
+    return _first(ordered)
 
 
 def primary_definition(expected: ExpectedCosts) -> dict[str, Any]:
     """The definition declared primary in the study file."""
-    return expected.definitions[expected.definitions["definition"] == expected.primary].iloc[0].to_dict()
+    return _first(expected.definitions[expected.definitions["definition"] == expected.primary])
+
+
+def headline_rule(did: DidResult) -> str:
+    """Which rule fixed the headline method, before the estimate was seen."""
+    treated = (
+        "One organisation is"
+        if did.treated_organizations == 1
+        else f"{count(did.treated_organizations)} organisations are"
+    )
+    rule = str(did.rule).strip().rstrip(".")
+    why = f" Rule applied: {_lower_first(rule)}." if rule else ""
+    return (
+        f"{treated} treated and {count(did.comparison_organizations)} are compared; these numbers fix the "
+        "headline method "
+        f"beforehand.{why} Rows in grey are not valid in this setting and are no finding here."
+    )
+
+
+def front_page(checks: Sequence[Check]) -> list[str]:
+    """The checks that belong on the first page and did not pass."""
+    return [c.sentence for c in checks if c.front_page and c.passed is not True]
 
 
 # -- cohort and data -----------------------------------------------------------------------------------
@@ -254,11 +279,20 @@ def primary_definition(expected: ExpectedCosts) -> dict[str, Any]:
 
 def who_was_compared(cohort: Cohort, spec: StudySpec) -> str:
     """Members, practices and organisations of both arms."""
+
     def arm(name: str) -> str:
-        people, sites, groups = (m.get(name) for m in (cohort.members, cohort.practices, cohort.organizations_n))
-        return (f"{_counted(people, 'member', 'members')} at {_counted(sites, 'practice', 'practices')} of "
-                f"{_counted(groups, 'organisation', 'organisations')}")
-    return f"{treated_arm(spec).capitalize()} holds {arm('treated')}; the comparison group holds {arm('comparison')}."
+        people, sites, groups = (
+            m.get(name) for m in (cohort.members, cohort.practices, cohort.organizations_n)
+        )
+        return (
+            f"{_counted(people, 'member', 'members')} at {_counted(sites, 'practice', 'practices')} of "
+            f"{_counted(groups, 'organisation', 'organisations')}"
+        )
+
+    return (
+        f"{treated_arm(spec).capitalize()} holds {arm('treated')}; the comparison group holds "
+        f"{arm('comparison')}."
+    )
 
 
 def who_is_left(attrition: Attrition, spec: StudySpec) -> str:
@@ -281,12 +315,21 @@ def balance(cohort: Cohort) -> str:
         return "Standardised differences at baseline could not be worked out."
     apart = known[known["smd"].abs() > NOTABLE_SMD]
     if apart.empty:
-        return (f"At baseline, none of {count(len(known))} characteristics differs by more than {number(NOTABLE_SMD, 1)} "
-                f"standard deviations.")
-    worst = apart.reindex(apart["smd"].abs().sort_values(ascending=False, kind="stable").index)["label"].head(3)
+        return (
+            f"At baseline, none of {count(len(known))} characteristics differs by more than "
+            f"{number(NOTABLE_SMD, 1)} "
+            f"standard deviations."
+        )
+    worst = apart.reindex(apart["smd"].abs().sort_values(ascending=False, kind="stable").index)["label"].head(
+        3
+    )
     more = "the largest: " if len(apart) > 3 else ""
-    return (f"At baseline, {count(len(apart))} of {count(len(known))} characteristics differ by more than "
-            f"{number(NOTABLE_SMD, 1)} standard deviations ({more}{listed([_lower_first(str(w)) for w in worst])}).")
+    verb = "differs" if len(apart) == 1 else "differ"
+    return (
+        f"At baseline, {count(len(apart))} of {count(len(known))} characteristics {verb} by more than "
+        f"{number(NOTABLE_SMD, 1)} standard deviations "
+        f"({more}{listed([_lower_first(str(w)) for w in worst])})."
+    )
 
 
 def dollars_kept(quality: DataQuality) -> str:
@@ -296,7 +339,10 @@ def dollars_kept(quality: DataQuality) -> str:
     first, last = quality.waterfall["allowed_usd"].iloc[0], quality.waterfall["allowed_usd"].iloc[-1]
     if absent(first) or absent(last) or first == 0:
         return ""
-    return f"Of {usd_round(first)} allowed in the files, {usd_round(last)} ({share(last / first)}) is cost in the evaluation."
+    return (
+        f"Of {usd_round(first)} allowed in the files, {usd_round(last)} ({share(last / first)}) is cost "
+        "in the evaluation."
+    )
 
 
 def rules_found(quality: DataQuality) -> str:
@@ -306,8 +352,10 @@ def rules_found(quality: DataQuality) -> str:
     if hit.empty:
         return f"None of {count(len(rules))} rules on the input tables found anything."
     warnings = int((hit["severity"] == "warning").sum())
-    return (f"Of {count(len(rules))} rules on the input tables, {count(len(hit))} found something, "
-            f"{count(warnings)} of them worth a warning.")
+    return (
+        f"Of {count(len(rules))} rules on the input tables, {count(len(hit))} found something, "
+        f"{count(warnings)} of them worth a warning."
+    )
 
 
 # -- expected and actual -------------------------------------------------------------------------------
@@ -320,8 +368,11 @@ def definitions_spread(expected: ExpectedCosts) -> str:
         return ""
     low, high = known["difference_pmpm"].min(), known["difference_pmpm"].max()
     name = primary_definition(expected)["label"]
-    return (f"Across {count(len(known))} definitions of expected cost, the difference from actual runs from {usd(low)} to "
-            f"{usd(high)} PMPM. Declared primary beforehand: {expected.primary}, {_lower_first(str(name))}.")
+    return (
+        f"Across {count(len(known))} definitions of expected cost, the difference from actual runs from "
+        f"{usd(low)} to "
+        f"{usd(high)} PMPM. Declared primary beforehand: {expected.primary}, {_lower_first(str(name))}."
+    )
 
 
 def accuracy(risk: RiskModelResult) -> str:
@@ -330,9 +381,13 @@ def accuracy(risk: RiskModelResult) -> str:
     if known.empty:
         return ""
     row = known.iloc[0]
-    return (f"Among {_lower_first(str(row['population']))}, the model explains {share(row['r2'])} of the variation in cost between "
-            f"members; predicted over actual cost is {ratio(row['predictive_ratio'])} for the group as a whole. Single members are "
-            f"hard to predict for every model of this kind; groups are not.")
+    return (
+        f"Among {_lower_first(str(row['population']))}, the model explains {share(row['r2'])} of the "
+        "variation in cost between "
+        f"members; predicted over actual cost is {ratio(row['predictive_ratio'])} for the group as a whole. "
+        "Single members are "
+        f"hard to predict for every model of this kind; groups are not."
+    )
 
 
 # -- savings -------------------------------------------------------------------------------------------
@@ -356,15 +411,21 @@ def savings_total(savings: Savings) -> str:
     low, high = total.ci95
     months_n = total.n.get("member_months")
     over = "" if absent(months_n) else f" over {count(months_n)} member-months"
-    return f"In all, net savings are estimated at {usd_round(total.value)}{over} (95% interval {interval(low, high, usd_round)})."
+    return (
+        f"In all, net savings are estimated at {usd_round(total.value)}{over} (95% interval "
+        f"{interval(low, high, usd_round)})."
+    )
 
 
 def fees(spec: StudySpec) -> str:
     """The program payments that were taken off."""
     if not spec.fees:
         return "The study file declares no program fees: net savings equal gross savings."
-    parts = [f"{f.name}, {usd(f.pmpm_usd)} PMPM from {month(month_index(f.first))}"
-             + (f" to {month(month_index(f.last))}" if f.last else "") for f in spec.fees]
+    parts = [
+        f"{f.name}, {usd(f.pmpm_usd)} PMPM from {month(month_index(f.first))}"
+        + (f" to {month(month_index(f.last))}" if f.last else "")
+        for f in spec.fees
+    ]
     return f"Program payments taken off: {listed(parts)}."
 
 
@@ -377,67 +438,15 @@ def _saved(estimate: Estimate, when: str) -> str:
     if low > 0:
         return f"There were savings {when}: {pmpm(estimate.value)} (95% interval {interval(low, high)})."
     if high < 0:
-        return f"There were losses {when}: savings of {pmpm(estimate.value)} (95% interval {interval(low, high)})."
-    return (f"Whether there were savings or losses {when} cannot be told: the estimate is {pmpm(estimate.value)}, and its 95% "
-            f"interval, {interval(low, high)}, holds both.")
-
-
-# -- the study's rules and models in words -------------------------------------------------------------
-
-
-def arms_rule(spec: StudySpec) -> str:
-    if spec.arms.placeholder:
-        return f"A placebo: arms by {placeholder_rule(spec)}"
-    return "Program and comparison practices as the program's roster lists them"
-
-
-def population_rule(spec: StudySpec) -> str:
-    rules = [f"aged {spec.population.age_min} to {spec.population.age_max}", "enrolled on the 15th of the month"]
-    if spec.population.require_medical_benefit:
-        rules.append("with medical benefits")
-    if spec.population.require_pharmacy_benefit:
-        rules.append("with pharmacy benefits")
-    if spec.population.min_months > 1:
-        rules.append(f"at least {count(spec.population.min_months)} months in the study")
-    return f"Members {listed(rules)}"
-
-
-def attribution_rule(spec: StudySpec) -> str:
-    if spec.attribution.method == "plurality":
-        return (f"Most primary-care visits in the {count(spec.attribution.lookback_months)} months before the baseline; the practice stays "
-                f"the same afterwards")
-    if spec.attribution.method == "roster":
-        return "As the provider-attribution table says before the baseline; the practice stays the same afterwards"
-    return "By the same rule that makes the arms"
-
-
-def cost_rule(cap_usd_per_year: int | None) -> str:
-    cap = "not truncated" if cap_usd_per_year is None else f"truncated at {usd(cap_usd_per_year, 0)} per member and year"
-    return f"Allowed amounts (plan and member share), {cap}"
-
-
-def disclosure_rule(spec: StudySpec) -> str:
-    return f"No count of people from 1 to {count(spec.disclosure.floor - 1)} is shown, nor what would reveal one"
-
-
-def headline_rule(did: DidResult) -> str:
-    """Which rule fixed the headline method, before the estimate was seen."""
-    treated = "One organisation is" if did.treated_organizations == 1 else f"{count(did.treated_organizations)} organisations are"
-    rule = str(did.rule).strip().rstrip(".")
-    why = f" Rule applied: {_lower_first(rule)}." if rule else ""
-    return (f"{treated} treated and {count(did.comparison_organizations)} are compared; these numbers fix the headline method "
-            f"beforehand.{why} Rows in grey are not valid in this setting and are no finding here.")
-
-
-def model_of_the_effect(spec: StudySpec) -> str:
-    return (f"The effect is the coefficient β of {treated_arm(spec)} (T) after the start (A), with effects of practice and month, in a "
-            f"regression weighted by member-months; x is the cost that the cost model expects from the members of a practice in a month.")
-
-
-def model_of_the_interval(spec: StudySpec) -> str:
-    return (f"The headline interval comes from a model of whole organisations: shocks u that fade at rate ρ and the sampling e of members, "
-            f"whose covariance Σ is estimated from their own months. It is averaged over σ and ρ, with a half-normal prior of scale "
-            f"{share(spec.estimation.prior_scale_share, 0)} of cost for σ.")
+        return (
+            f"There were losses {when}: savings of {pmpm(estimate.value)} (95% interval "
+            f"{interval(low, high)})."
+        )
+    return (
+        f"Whether there were savings or losses {when} cannot be told: the estimate is "
+        f"{pmpm(estimate.value)}, and its 95% "
+        f"interval, {interval(low, high)}, holds both."
+    )
 
 
 _PMPM = "per member per month"
@@ -469,3 +478,7 @@ def _counted(value: Any, one: str, many: str) -> str:
     if absent(value):
         return f"a withheld number of {many}"
     return f"{count(value)} {one if value == 1 else many}"
+
+
+def _first(frame: pd.DataFrame) -> dict[str, Any]:
+    return {str(name): value for name, value in frame.iloc[0].items()}

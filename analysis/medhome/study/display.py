@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medhome.study.periods import month_start
+
+if TYPE_CHECKING:  # to a type checker an absent number is None, though it may be NaN
+    from typing_extensions import TypeIs
 
 MINUS = "\N{MINUS SIGN}"
 NOT_APPLICABLE = "\N{EN DASH}"
@@ -21,7 +24,7 @@ WITHHELD = "\N{DAGGER}"
 PMPM = "per member per month"
 
 
-def absent(value: Any) -> bool:
+def absent(value: Any) -> TypeIs[None]:
     """Whether a value is missing: None, NaN or a missing value of pandas.
 
     >>> [absent(v) for v in (None, float("nan"), 0, "")]
@@ -123,8 +126,8 @@ def ratio(value: Any, digits: int = 3) -> str:
 def in_unit(value: Any, unit: str, digits: int = 2) -> str:
     """A value written as its unit asks: "USD PMPM" and "USD" as dollars, "share" in percent, else a number.
 
-    >>> in_unit(-1.784, "USD PMPM"), in_unit(-1234567.8, "USD"), in_unit(0.0254, "share"), in_unit(41.3, "years", 1)
-    ('−$1.78', '−$1,234,568', '2.5%', '41.3')
+    >>> in_unit(-1.784, "USD PMPM"), in_unit(-1234567.8, "USD"), in_unit(0.0254, "share")
+    ('−$1.78', '−$1,234,568', '2.5%')
     """
     if unit.startswith("USD"):
         return usd(value, digits if unit != "USD" else 0)
@@ -168,7 +171,9 @@ def month_short(index: Any) -> str:
     >>> month_short(24101)
     'Jun 2008'
     """
-    return NOT_APPLICABLE if absent(index) else f"{_MONTHS[int(index) % 12][:3]} {month_start(int(index)).year}"
+    return (
+        NOT_APPLICABLE if absent(index) else f"{_MONTHS[int(index) % 12][:3]} {month_start(int(index)).year}"
+    )
 
 
 def months(first: Any, last: Any) -> str:
@@ -189,5 +194,17 @@ def listed(items: list[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
 
 
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-           "November", "December")
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)

@@ -33,6 +33,11 @@ def published_effect(effect_id: str = YARDSTICK) -> PublishedEffect:
         for row in csv.DictReader(lines):
             if row["id"] == effect_id:
                 return PublishedEffect(
-                    id=row["id"], effect_pmpm_usd=float(row["effect_pmpm_usd"]), program=row["program"],
-                    members=int(row["members"]), start=row["start"], source=row["source"])
+                    id=row["id"],
+                    effect_pmpm_usd=float(row["effect_pmpm_usd"]),
+                    program=row["program"],
+                    members=int(row["members"]),
+                    start=row["start"],
+                    source=row["source"],
+                )
     raise KeyError(f"definitions/published.csv has no effect {effect_id!r}")

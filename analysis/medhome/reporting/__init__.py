@@ -1,0 +1,1 @@
+"""The story: results in, pictures and pages out."""

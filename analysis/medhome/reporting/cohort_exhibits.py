@@ -1,0 +1,224 @@
+"""Data and cohort as tables: one function for each exhibit (T1, T2 and what stands before them)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from medhome.reporting.datatable import Column, DataTable, Row
+from medhome.reporting.study_words import arm_label
+from medhome.study.display import (
+    absent,
+    count,
+    in_unit,
+    month_short,
+    number,
+    share,
+    usd,
+)
+from medhome.study.periods import month_name
+from medhome.study.results import (
+    Attrition,
+    Check,
+    Cohort,
+    DataQuality,
+)
+from medhome.study.spec import StudySpec
+
+
+def usd0(value: Any) -> str:
+    """Whole dollars."""
+    return usd(value, 0)
+
+
+def month_column(name: str, label: str) -> Column:
+    """A column of month integers, written as months and downloaded as YYYY-MM."""
+    return Column(name, label, month_short, raw=month_name)
+
+
+def by_arm(frame: pd.DataFrame, spec: StudySpec) -> pd.DataFrame:
+    return frame.assign(arm_label=[arm_label(str(a), spec) for a in frame["arm"]])
+
+
+def inputs(quality: DataQuality) -> DataTable:
+    """Which files were read."""
+    frame = quality.inputs.assign(digest=quality.inputs["sha256"].astype(str).str[:12])
+    return DataTable(
+        id="tbl-inputs",
+        caption="Input files",
+        frame=frame,
+        columns=(
+            Column("role", "Table"),
+            Column("name", "File"),
+            Column("rows", "Rows", count),
+            Column("bytes", "Bytes", count),
+            Column("digest", "Begins with", unit="SHA-256"),
+        ),
+        note="Full digests stand in manifest.json.",
+    )
+
+
+def rules(quality: DataQuality) -> DataTable:
+    """What the input rules found; rules that found nothing are counted in the sentence above the table."""
+    order = {"error": 0, "warning": 1, "note": 2}
+    found = quality.rules[quality.rules["count"] > 0]
+    found = found.assign(_order=found["severity"].map(order).fillna(3)).sort_values(
+        ["_order", "table", "rule"], kind="stable"
+    )
+    return DataTable(
+        id="tbl-rules",
+        caption="Input rules that found something",
+        frame=found,
+        columns=(
+            Column("label", "Rule"),
+            Column("table", "Table"),
+            Column("severity", "Severity"),
+            Column("count", "Rows found", count),
+            Column("share", "Share of rows", _fine_share),
+            Column("dollars_usd", "Dollars", usd0),
+        ),
+    )
+
+
+def waterfall(quality: DataQuality) -> DataTable:
+    """From the dollars in the files to the dollars in the model."""
+    last = len(quality.waterfall) - 1
+    ends = [i in (0, last) for i in range(last + 1)]
+    return DataTable(
+        id="tbl-waterfall",
+        caption="From dollars in the files to cost in the evaluation",
+        frame=quality.waterfall,
+        columns=(
+            Column("label", "Step"),
+            Column("lines", "Claim lines", count),
+            Column("allowed_usd", "Allowed", usd),
+            Column("paid_usd", "Paid", usd),
+        ),
+        strong=ends,
+        note="Each step between the first and the last row is a change; all rows but the last add up to the "
+        "last, to the cent.",
+    )
+
+
+def volumes(quality: DataQuality, spec: StudySpec) -> DataTable:
+    """Claim lines and cost by month and arm."""
+    frame = by_arm(quality.volumes, spec).sort_values(
+        ["month", "arm"], ascending=[True, False], kind="stable"
+    )
+    return DataTable(
+        id="tbl-volumes",
+        caption="Members, claim lines and allowed cost by month and arm",
+        frame=frame,
+        columns=(
+            month_column("month", "Month"),
+            Column("arm_label", "Arm"),
+            Column("members", "Members", count),
+            Column("member_months", "Member-months", count),
+            Column("claim_lines", "Claim lines", count),
+            Column("allowed_usd", "Allowed", usd0),
+        ),
+        counts=DataQuality.COUNTS["volumes"],
+        resting=DataQuality.RESTING["volumes"],
+    )
+
+
+def cohort_flow(attrition: Attrition, spec: StudySpec) -> DataTable:
+    """Exhibit T1: who is left after each rule, program and comparison side by side."""
+    shown = {  # each column, and the count of people that it rests on
+        "members": "members",
+        "member_months": "members",
+        "allowed_usd_dropped": "members_dropped",
+    }
+    parts = []
+    for arm, rows in attrition.frame.groupby("arm", sort=False):
+        part = rows.set_index("step")[["label"]]
+        for name, people in shown.items():
+            values = rows.set_index("step")
+            part[f"{arm}_{name}"] = values[name].astype(float)
+            part[f"{arm}_{name}_withheld"] = values[name].isna() & values[people].isna()
+        parts.append(part)
+    frame = (
+        parts[0].join([p.drop(columns="label") for p in parts[1:]], how="outer").sort_index().reset_index()
+    )
+    columns = [Column("label", "Rule")]
+    for arm in ("treated", "comparison"):
+        name = arm_label(arm, spec)
+        columns += [
+            Column(f"{arm}_members", f"{name} members", count),
+            Column(f"{arm}_member_months", f"{name} member-months", count),
+            Column(f"{arm}_allowed_usd_dropped", f"{name} cost removed", usd0),
+        ]
+    return DataTable(
+        id="tbl-cohort-flow",
+        caption="Who is left after each eligibility rule",
+        frame=frame,
+        columns=columns,
+        note="Rules are applied in this order. Cost removed is allowed cost of the member-months that a rule "
+        "takes out.",
+    )
+
+
+def organizations(cohort: Cohort, spec: StudySpec) -> DataTable:
+    """The organisations compared, under neutral names."""
+    frame = by_arm(cohort.organizations, spec)
+    frame = frame.assign(
+        change_pmpm=frame["performance_pmpm"] - frame["baseline_pmpm"], _arm=(frame["arm"] != "treated")
+    ).sort_values(["_arm", "label"], kind="stable")
+    return DataTable(
+        id="tbl-organizations",
+        caption="Organisations compared",
+        frame=frame,
+        columns=(
+            Column("label", "Organisation"),
+            Column("arm_label", "Arm"),
+            Column("members", "Members", count),
+            Column("practices", "Practices", count),
+            Column("baseline_pmpm", "Baseline", usd, "$ PMPM"),
+            Column("performance_pmpm", "After the start", usd, "$ PMPM"),
+            Column("change_pmpm", "Change", usd, "$ PMPM"),
+        ),
+        counts=Cohort.COUNTS["organizations"],
+        resting=(*Cohort.RESTING["organizations"], "change_pmpm"),
+    )
+
+
+def balance(cohort: Cohort, spec: StudySpec) -> DataTable:
+    """Exhibit T2: the arms at baseline; each row in its own unit."""
+
+    def written(arm: str) -> Callable[[Row], str]:
+        return lambda row: in_unit(row[arm], str(row["unit"]))
+
+    return DataTable(
+        id="tbl-balance",
+        caption="The arms at baseline",
+        frame=cohort.balance,
+        columns=(
+            Column("label", "Characteristic"),
+            Column("treated", arm_label("treated", spec), number, by_row=written("treated")),
+            Column("comparison", arm_label("comparison", spec), number, by_row=written("comparison")),
+            Column("smd", "Standardised difference", number),
+            Column("variance_ratio", "Variance ratio", number),
+        ),
+        note="Means over baseline member-months. A standardised difference beyond 0.1 is notable.",
+    )
+
+
+def checks(found: Sequence[Check]) -> DataTable:
+    """Every check of the study, with what it says."""
+    verdict = {True: "Passed", False: "Did not pass", None: "For information"}
+    frame = pd.DataFrame(
+        {"sentence": [c.sentence for c in found], "verdict": [verdict[c.passed] for c in found]}
+    )
+    return DataTable(
+        id="tbl-checks",
+        caption="Checks of this study",
+        frame=frame,
+        columns=(Column("sentence", "Check"), Column("verdict", "Result")),
+    )
+
+
+def _fine_share(value: Any) -> str:
+    """A share that may be far below a tenth of a percent."""
+    return "below 0.01%" if not absent(value) and 0 < value < 0.0001 else share(value, 2)

@@ -1,0 +1,134 @@
+"""The study in words: its question, its arms, its rules and its models, as the study file declares them."""
+
+from __future__ import annotations
+
+from medhome.study.display import (
+    count,
+    listed,
+    month,
+    share,
+    usd,
+)
+from medhome.study.periods import month_index
+from medhome.study.spec import StudySpec
+
+
+def question(spec: StudySpec) -> str:
+    return (
+        spec.question
+        or f"Did care cost less under {spec.program.name} than would have been expected without it?"
+    )
+
+
+def data_through(spec: StudySpec) -> str:
+    """Which costs are in, and how long their claims had time to be paid."""
+    periods = spec.periods
+    return (
+        f"Costs from {month(periods.baseline.first)} to {month(periods.performance.last)}, as paid through "
+        f"{month(month_index(spec.paid_through))}. {treated_arm(spec).capitalize()} started in "
+        f"{month(periods.start_month)}. Study {spec.id}, version {spec.version}."
+    )
+
+
+def caveats(spec: StudySpec) -> list[str]:
+    """What a reader must know before anything else: data that are not real, a program that is not real."""
+    found = []
+    if spec.data.synthetic:
+        found.append(
+            "All data in this report are synthetic. No number in it describes a real person, practice or "
+            "program."
+        )
+    if spec.arms.placeholder:
+        found.append(
+            f"This is a placebo study: no program exists in these data. Members were put into two arms by "
+            f"{placeholder_rule(spec)}, and a start month was chosen. A difference found here comes from "
+            "chance or "
+            f"from the arms themselves, not from a program."
+        )
+    return found
+
+
+def placeholder_rule(spec: StudySpec) -> str:
+    if spec.arms.rule == "state":
+        return f"their state ({listed(list(spec.arms.treated_states))} against the others)"
+    return "a rule on their identifiers that has nothing to do with their care"
+
+
+def treated_arm(spec: StudySpec) -> str:
+    return "the placebo arm" if spec.arms.placeholder else "the program"
+
+
+def arm_label(arm: str, spec: StudySpec) -> str:
+    """The name of an arm in tables and figures."""
+    if arm == "treated":
+        return "Placebo arm" if spec.arms.placeholder else "Program"
+    return "Comparison"
+
+
+def arms_rule(spec: StudySpec) -> str:
+    if spec.arms.placeholder:
+        return f"A placebo: arms by {placeholder_rule(spec)}"
+    return "Program and comparison practices as the program's roster lists them"
+
+
+def population_rule(spec: StudySpec) -> str:
+    rules = [
+        f"aged {spec.population.age_min} to {spec.population.age_max}",
+        "enrolled on the 15th of the month",
+    ]
+    if spec.population.require_medical_benefit:
+        rules.append("with medical benefits")
+    if spec.population.require_pharmacy_benefit:
+        rules.append("with pharmacy benefits")
+    if spec.population.min_months > 1:
+        rules.append(f"at least {count(spec.population.min_months)} months in the study")
+    return f"Members {listed(rules)}"
+
+
+def attribution_rule(spec: StudySpec) -> str:
+    if spec.attribution.method == "plurality":
+        return (
+            f"Most primary-care visits in the {count(spec.attribution.lookback_months)} months before the "
+            "baseline; the practice stays "
+            f"the same afterwards"
+        )
+    if spec.attribution.method == "roster":
+        return (
+            "As the provider-attribution table says before the baseline; the practice stays the same "
+            "afterwards"
+        )
+    return "By the same rule that makes the arms"
+
+
+def cost_rule(cap_usd_per_year: int | None) -> str:
+    cap = (
+        "not truncated"
+        if cap_usd_per_year is None
+        else f"truncated at {usd(cap_usd_per_year, 0)} per member and year"
+    )
+    return f"Allowed amounts (plan and member share), {cap}"
+
+
+def disclosure_rule(spec: StudySpec) -> str:
+    return (
+        f"No count of people from 1 to {count(spec.disclosure.floor - 1)} is shown, nor what would reveal one"
+    )
+
+
+def model_of_the_effect(spec: StudySpec) -> str:
+    return (
+        f"The effect is the coefficient β of {treated_arm(spec)} (T) after the start (A), with effects of "
+        "practice and month, in a "
+        "regression weighted by member-months; x is the cost that the cost model expects from the members "
+        "of a practice in a month."
+    )
+
+
+def model_of_the_interval(spec: StudySpec) -> str:
+    return (
+        "The headline interval comes from a model of whole organisations: shocks u that fade at rate ρ and "
+        "the sampling e of members, "
+        "whose covariance Σ is estimated from their own months. It is averaged over σ and ρ, with a "
+        "half-normal prior of scale "
+        f"{share(spec.estimation.prior_scale_share, 0)} of cost for σ."
+    )
