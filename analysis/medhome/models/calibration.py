@@ -75,17 +75,17 @@ def by_decile(base: pd.DataFrame, scored: np.ndarray, rows: Rows) -> pd.DataFram
     data["key"] = data["predicted"].round(2)
     by_key = data.groupby("key", sort=True)["w"].sum()
     middle = (by_key.cumsum() - by_key / 2) / by_key.sum()
-    decile = np.minimum((middle * 10).astype(int) + 1, 10)
-    data["decile"] = data["key"].map(decile).astype(int)
+    decile = ((middle * 10).astype(int) + 1).clip(upper=10)
+    data["decile"] = data["key"].map(decile.to_dict()).astype(int)
     table = []
-    for (tenth, arm), part in data.groupby(["decile", "arm"], sort=True):
+    for _, part in data.groupby(["decile", "arm"], sort=True):
         months = part["w"].sum() / rows.weight_scale
         actual = part["cents"].sum() / months / 100
         predicted = (part["w"] * part["predicted"]).sum() / part["w"].sum() / 100
         table.append(
             {
-                "decile": int(tenth),
-                "arm": arm,
+                "decile": int(part["decile"].iloc[0]),
+                "arm": part["arm"].iloc[0],
                 "members": len(part),
                 "member_months": months,
                 "actual_pmpm": actual,

@@ -168,7 +168,7 @@ def _trended(m: Means, cells: Cells, pairs: MonthPairs, spec: StudySpec) -> dict
             "E1", "Trended risk-adjusted baseline", CHANGE, m, np.nan, None, None,
             "A mean cost or a mean risk is not above zero, so that no ratio exists.",
         )  # fmt: skip
-    fit = twfe(cells, OUTCOME, spec.estimation.covariates, first_post=spec.periods.start_month)
+    fit = twfe(cells, OUTCOME, spec.estimation.covariates, first_post=spec.periods.performance.first)
     panel = fit.panel
     weights = np.zeros(panel.members.shape)
     for (arm, period), slope in gradient_of_e1(m).items():

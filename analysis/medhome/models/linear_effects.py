@@ -38,7 +38,7 @@ def profiles(cells: Cells, windows: list[list[int]]) -> dict[str, np.ndarray]:
 
 def baseline_mean(panel: PracticeMonths, spec: StudySpec) -> float:
     """Mean cost of the comparison arm before the start, dollars PMPM: what the prior scale refers to."""
-    weight = panel.members * ~panel.treated[:, None] * (panel.months < spec.periods.start_month)
+    weight = panel.members * ~panel.treated[:, None] * (panel.months < spec.periods.performance.first)
     return float((weight * panel.y).sum() / weight.sum())
 
 
@@ -73,7 +73,7 @@ def intervals(
         np.divide(total, members, out=np.zeros_like(total), where=members > 0),
         members,
         panel.organization_treated,
-        spec.periods.start_month,
+        spec.periods.performance.first,
         covariance,
         mean,
         months=panel.months,

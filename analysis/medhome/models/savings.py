@@ -197,7 +197,7 @@ def _fit(cells: Cells, outcome: str, spec: StudySpec, windows: list[list[int]] |
         cells,
         outcome,
         spec.estimation.covariates,
-        first_post=spec.periods.start_month,
+        first_post=spec.periods.performance.first,
         profiles=None if windows is None else profiles(cells, windows),
     )
 
