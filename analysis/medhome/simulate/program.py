@@ -10,15 +10,19 @@ import pyarrow as pa
 from medhome.simulate.costs import CostPlan
 from medhome.simulate.members import DAYS_PER_YEAR, Members, month_days
 from medhome.simulate.providers import Providers, site_name
-from medhome.simulate.write import coded, dates
 from medhome.simulate.world import WorldSettings
+from medhome.simulate.write import coded, dates
 
 HIGH_RISK_SHARE = 0.05
 INSTRUMENT = "CAHPS-like 1.0"
 # Items with their highest answer and mean answer on it (never = 1 to always = 4; rating 0 to 10).
-SURVEY_ITEMS = (("access_urgent_appointment", 1, 4, 3.2), ("access_routine_appointment", 1, 4, 3.3),
-                ("communication_explains", 1, 4, 3.6), ("coordination_results_follow_up", 1, 4, 3.2),
-                ("rating_provider", 0, 10, 8.4))
+SURVEY_ITEMS = (
+    ("access_urgent_appointment", 1, 4, 3.2),
+    ("access_routine_appointment", 1, 4, 3.3),
+    ("communication_explains", 1, 4, 3.6),
+    ("coordination_results_follow_up", 1, 4, 3.2),
+    ("rating_provider", 0, 10, 8.4),
+)
 # Months from the program's start at which a wave is in the field, and the program's lift of the mean
 # answer in it, as a share of the scale.
 _WAVES = ((-1, 0.0), (15, 0.02))
@@ -30,11 +34,11 @@ _STEP_CARE, _STEP_SURVEY = 8, 9
 class Panel:
     """The cohort's members who are enrolled in the month of the program's start, one entry each."""
 
-    person: np.ndarray       # number in the world
+    person: np.ndarray  # number in the world
     site: np.ndarray
     adult: np.ndarray
-    mean_usd: np.ndarray     # true mean cost in that month
-    conditions: np.ndarray   # number of them
+    mean_usd: np.ndarray  # true mean cost in that month
+    conditions: np.ndarray  # number of them
     end_day: np.ndarray
 
 
@@ -44,9 +48,13 @@ def panel_of(world: WorldSettings, members: Members, plan: CostPlan) -> Panel:
     person = plan.person[here]
     start_day = month_days(world)[world.start_offset]
     return Panel(
-        person=members.first_person + person, site=plan.site[here],
-        adult=start_day - members.birth_day[person] >= 18 * DAYS_PER_YEAR, mean_usd=plan.mean_usd[here],
-        conditions=(members.onset[person] <= world.start_offset).sum(axis=1), end_day=members.end_day[person])
+        person=members.first_person + person,
+        site=plan.site[here],
+        adult=start_day - members.birth_day[person] >= 18 * DAYS_PER_YEAR,
+        mean_usd=plan.mean_usd[here],
+        conditions=(members.onset[person] <= world.start_offset).sum(axis=1),
+        end_day=members.end_day[person],
+    )
 
 
 def joined(panels: list[Panel]) -> Panel:
@@ -72,8 +80,13 @@ def care_management_table(world: WorldSettings, providers: Providers, panel: Pan
     contacts = np.where(is_engaged, 1 + rng.poisson(6, n), 0)
     owner = np.repeat(np.arange(n), contacts)
     contact_day = engaged[owner] + rng.integers(7, 365, len(owner))
-    parts = [(np.arange(n), identified, 0), (np.arange(n), outreach, 1), (np.flatnonzero(is_reached), reached[is_reached], 2),
-             (np.flatnonzero(is_engaged), engaged[is_engaged], 3), (owner, contact_day, 4)]
+    parts = [
+        (np.arange(n), identified, 0),
+        (np.arange(n), outreach, 1),
+        (np.flatnonzero(is_reached), reached[is_reached], 2),
+        (np.flatnonzero(is_engaged), engaged[is_engaged], 3),
+        (owner, contact_day, 4),
+    ]
     who = np.concatenate([p[0] for p in parts])
     day = np.concatenate([p[1] for p in parts])
     kind = np.concatenate([np.full(len(p[0]), p[2]) for p in parts])
@@ -84,15 +97,17 @@ def care_management_table(world: WorldSettings, providers: Providers, panel: Pan
     who, day, kind, minutes = who[order], day[order], kind[order], minutes[order]
     person, site = panel.person[chosen[who]], panel.site[chosen[who]]
     many = panel.conditions[chosen[who]] >= 3
-    return pa.table({
-        "person_id": pa.array([f"P{p:08d}" for p in person.tolist()]),
-        "practice_id": pa.array([site_name(s) for s in site.tolist()]),
-        "event_date": dates(day),
-        "event_type": coded(kind, ["identified", "outreach", "reached", "engaged", "contact"]),
-        "list_id": coded(np.zeros(len(who)), [f"high-risk-{world.start}"]),
-        "reason": coded(np.where(many, 0, 1), ["three or more conditions", "high expected cost"]),
-        "minutes": pa.array(minutes.astype(np.float64), mask=kind < 2),
-    })
+    return pa.table(
+        {
+            "person_id": pa.array([f"P{p:08d}" for p in person.tolist()]),
+            "practice_id": pa.array([site_name(s) for s in site.tolist()]),
+            "event_date": dates(day),
+            "event_type": coded(kind, ["identified", "outreach", "reached", "engaged", "contact"]),
+            "list_id": coded(np.zeros(len(who)), [f"high-risk-{world.start}"]),
+            "reason": coded(np.where(many, 0, 1), ["three or more conditions", "high expected cost"]),
+            "minutes": pa.array(minutes.astype(np.float64), mask=kind < 2),
+        }
+    )
 
 
 def survey_table(world: WorldSettings, providers: Providers, panel: Panel) -> pa.Table:
@@ -102,32 +117,43 @@ def survey_table(world: WorldSettings, providers: Providers, panel: Panel) -> pa
     site_effect = rng.standard_normal(providers.sites) * 0.03
     program = providers.site_program[panel.site]
     parts = []
-    for wave, (offset, lift) in enumerate(_WAVES):
-        day = days[min(max(world.start_offset + offset, 0), len(days) - 2)]
+    for offset, lift in _WAVES:
+        field_day = days[min(max(world.start_offset + offset, 0), len(days) - 2)]
         for arm in (True, False):
-            frame = np.flatnonzero(panel.adult & (program == arm) & (panel.end_day >= day + 60))
+            frame = np.flatnonzero(panel.adult & (program == arm) & (panel.end_day >= field_day + 60))
             size = min(len(frame), _SURVEY_MOST, max(30, round(_SURVEY_SHARE * len(frame))))
             chosen = np.sort(rng.choice(frame, size, replace=False))
-            weight = len(frame) / max(1, size)
-            answered = day + rng.integers(0, 60, size)
-            mode = rng.choice(2, size, p=[0.7, 0.3])
+            answered = field_day + rng.integers(0, 60, size)
+            by_telephone = rng.choice(2, size, p=[0.7, 0.3])
             taste = rng.standard_normal(size) * 0.12
-            for item, (_, low, high, mean) in enumerate(SURVEY_ITEMS):
+            for number, (_, low, high, mean) in enumerate(SURVEY_ITEMS):
                 span = high - low
-                centre = (mean - low) / span + site_effect[panel.site[chosen]] + taste + (lift if arm else 0.0)
-                answer = low + np.clip(np.rint(span * (centre + 0.18 * rng.standard_normal(size))), 0, span)
-                blank = rng.random(size) < 0.03
-                parts.append((chosen, answered, np.full(size, item), np.where(blank, -1, answer), np.full(size, weight),
-                              mode, np.full(size, wave)))
-    who, day, item, answer, weight, mode, _ = (np.concatenate([p[k] for p in parts]) for k in range(7))
+                centre = (
+                    (mean - low) / span + site_effect[panel.site[chosen]] + taste + (lift if arm else 0.0)
+                )
+                answers = low + np.clip(np.rint(span * (centre + 0.18 * rng.standard_normal(size))), 0, span)
+                answers[rng.random(size) < 0.03] = -1
+                parts.append(
+                    (
+                        chosen,
+                        answered,
+                        np.full(size, number),
+                        answers,
+                        np.full(size, len(frame) / max(1, size)),
+                        by_telephone,
+                    )
+                )
+    who, day, item, answer, weight, mode = (np.concatenate([p[k] for p in parts]) for k in range(6))
     order = np.lexsort((item, day, panel.person[who]))
     who, day, item, answer, weight, mode = (a[order] for a in (who, day, item, answer, weight, mode))
-    return pa.table({
-        "person_id": pa.array([f"P{p:08d}" for p in panel.person[who].tolist()]),
-        "survey_date": dates(day),
-        "instrument": coded(np.zeros(len(who)), [INSTRUMENT]),
-        "item_id": coded(item, [name for name, *_ in SURVEY_ITEMS]),
-        "response": coded(answer, [str(k) for k in range(11)]),
-        "weight": pa.array(np.round(weight, 4)),
-        "mode": coded(mode, ["mail", "telephone"]),
-    })
+    return pa.table(
+        {
+            "person_id": pa.array([f"P{p:08d}" for p in panel.person[who].tolist()]),
+            "survey_date": dates(day),
+            "instrument": coded(np.zeros(len(who)), [INSTRUMENT]),
+            "item_id": coded(item, [name for name, *_ in SURVEY_ITEMS]),
+            "response": coded(answer, [str(k) for k in range(11)]),
+            "weight": pa.array(np.round(weight, 4)),
+            "mode": coded(mode, ["mail", "telephone"]),
+        }
+    )

@@ -10,12 +10,22 @@ from medhome.simulate.world import WorldSettings
 
 FAMILY, INTERNAL, PEDIATRICS = 0, 1, 2
 SPECIALTIES = ("family medicine", "internal medicine", "pediatrics")
-SPECIALIST_SPECIALTIES = ("cardiology", "orthopedic surgery", "gastroenterology", "dermatology", "obstetrics and gynecology",
-                          "oncology", "endocrinology", "pulmonology", "psychiatry", "general surgery")
+SPECIALIST_SPECIALTIES = (
+    "cardiology",
+    "orthopedic surgery",
+    "gastroenterology",
+    "dermatology",
+    "obstetrics and gynecology",
+    "oncology",
+    "endocrinology",
+    "pulmonology",
+    "psychiatry",
+    "general surgery",
+)
 _SITE_KINDS = (FAMILY, INTERNAL, FAMILY, PEDIATRICS)
 # Share of the members enrolled at the world's start who are attributed later (a visit in the look-back,
 # a member-month after it), by kind of site; measured on simulated members, fixes how many are enrolled.
-_ATTRIBUTED_SHARE = (0.80, 0.80, 0.86)
+_ATTRIBUTED_SHARE = (0.645, 0.632, 0.668)
 _STEP_LEVELS, _STEP_SHOCKS, _STEP_CLINICIANS = 1, 2, 3
 
 
@@ -23,19 +33,19 @@ _STEP_LEVELS, _STEP_SHOCKS, _STEP_CLINICIANS = 1, 2, 3
 class Providers:
     """Organisations (first those of the program), sites, clinicians; arrays are indexed by their number."""
 
-    organization_size: np.ndarray        # attributed members aimed at
-    organization_program: np.ndarray     # bool
-    organization_level_usd: np.ndarray   # persistent, dollars PMPM
-    organization_shock_usd: np.ndarray   # organisation x month, dollars PMPM, mean zero
+    organization_size: np.ndarray  # attributed members aimed at
+    organization_program: np.ndarray  # bool
+    organization_level_usd: np.ndarray  # persistent, dollars PMPM
+    organization_shock_usd: np.ndarray  # organisation x month, dollars PMPM, mean zero
     site_organization: np.ndarray
     site_kind: np.ndarray
-    site_enrolled: np.ndarray            # members enrolled at the world's start
-    site_level_usd: np.ndarray           # persistent, dollars PMPM, beside the organisation's
-    site_shock_usd: np.ndarray           # site x month
-    clinician_site: np.ndarray           # sorted by site
+    site_enrolled: np.ndarray  # members enrolled at the world's start
+    site_level_usd: np.ndarray  # persistent, dollars PMPM, beside the organisation's
+    site_shock_usd: np.ndarray  # site x month
+    clinician_site: np.ndarray  # sorted by site
     clinician_specialty: np.ndarray
-    site_first_clinician: np.ndarray     # clinicians of site s: first[s] <= c < first[s + 1]
-    npi: tuple[str, ...]                 # clinicians, then specialists, then hospitals
+    site_first_clinician: np.ndarray  # clinicians of site s: first[s] <= c < first[s + 1]
+    npi: tuple[str, ...]  # clinicians, then specialists, then hospitals
     specialists: int
     hospitals: int
 
@@ -57,10 +67,9 @@ class Providers:
         return self.organization_level_usd[self.site_organization] + self.site_level_usd
 
     @property
-    def level_usd(self) -> np.ndarray:
-        """Site x month: persistent levels and passing shocks together, dollars PMPM."""
-        return (self.persistent_level_usd[:, None] + self.organization_shock_usd[self.site_organization]
-                + self.site_shock_usd)
+    def shock_usd(self) -> np.ndarray:
+        """Site x month: passing shocks of the organisation and the site together, dollars PMPM."""
+        return self.organization_shock_usd[self.site_organization] + self.site_shock_usd
 
 
 def organization_name(number: int) -> str:
@@ -83,12 +92,14 @@ def comparison_sizes(world: WorldSettings) -> np.ndarray:
     low, high = 1e-3, 1e3
     for _ in range(200):
         bend = np.sqrt(low * high)
-        total = float((world.comparison_size_min * ratio ** (place ** bend)).sum())
+        total = float((world.comparison_size_min * ratio ** (place**bend)).sum())
         low, high = (bend, high) if total > world.comparison_members else (low, bend)
-    return np.rint(world.comparison_size_min * ratio ** (place ** bend)).astype(np.int64)
+    return np.rint(world.comparison_size_min * ratio ** (place**bend)).astype(np.int64)
 
 
-def autoregression(rng: np.random.Generator, rows: int, months: int, sd: float, correlation: float) -> np.ndarray:
+def autoregression(
+    rng: np.random.Generator, rows: int, months: int, sd: float, correlation: float
+) -> np.ndarray:
     """Stationary first-order autoregressions, one a row."""
     draws = rng.standard_normal((rows, months))
     out = np.empty_like(draws)
@@ -128,13 +139,18 @@ def build_providers(world: WorldSettings) -> Providers:
 
     rng = np.random.default_rng([world.seed, _STEP_SHOCKS])
     month_sd = monthly_sd_of_year(world.organization_year_sd_pmpm_usd, world.organization_month_correlation)
-    organization_shock = autoregression(rng, organizations, months, month_sd, world.organization_month_correlation)
-    site_shock = autoregression(rng, len(kind), months, world.practice_month_sd_pmpm_usd,
-                                world.practice_month_correlation)
+    organization_shock = autoregression(
+        rng, organizations, months, month_sd, world.organization_month_correlation
+    )
+    site_shock = autoregression(
+        rng, len(kind), months, world.practice_month_sd_pmpm_usd, world.practice_month_correlation
+    )
 
     rng = np.random.default_rng([world.seed, _STEP_CLINICIANS])
-    clinicians_of = np.maximum(1, np.rint(sizes[site_organization] * share / world.members_per_clinician)).astype(np.int64)
-    clinicians_of[program[site_organization]] = _apportion(share[program[site_organization]], world.program_clinicians)
+    in_program = program[site_organization]
+    clinicians_of = np.rint(sizes[site_organization] * share / world.members_per_clinician).astype(np.int64)
+    clinicians_of = np.maximum(1, clinicians_of)
+    clinicians_of[in_program] = _apportion(share[in_program], world.program_clinicians)
     clinician_site = np.repeat(np.arange(len(kind)), clinicians_of)
     specialty = kind[clinician_site].copy()
     mixed = (specialty == FAMILY) & (rng.random(len(specialty)) < 0.15)
@@ -142,13 +158,21 @@ def build_providers(world: WorldSettings) -> Providers:
     specialists = int(max(10, np.rint(sizes.sum() / 300)))
     hospitals = int(max(2, np.rint(sizes.sum() / 8000)))
     return Providers(
-        organization_size=sizes, organization_program=program, organization_level_usd=organization_level,
-        organization_shock_usd=organization_shock, site_organization=site_organization, site_kind=kind,
-        site_enrolled=enrolled.astype(np.int64), site_level_usd=site_level, site_shock_usd=site_shock,
-        clinician_site=clinician_site, clinician_specialty=specialty,
+        organization_size=sizes,
+        organization_program=program,
+        organization_level_usd=organization_level,
+        organization_shock_usd=organization_shock,
+        site_organization=site_organization,
+        site_kind=kind,
+        site_enrolled=enrolled.astype(np.int64),
+        site_level_usd=site_level,
+        site_shock_usd=site_shock,
+        clinician_site=clinician_site,
+        clinician_specialty=specialty,
         site_first_clinician=np.concatenate([[0], np.cumsum(clinicians_of)]),
         npi=_npis(len(clinician_site) + specialists + hospitals),
-        specialists=specialists, hospitals=hospitals,
+        specialists=specialists,
+        hospitals=hospitals,
     )
 
 

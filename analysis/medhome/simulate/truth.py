@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from medhome.simulate.costs import CostPlan, trend
+from medhome.simulate.costs import CostPlan, Means, trend
 from medhome.simulate.members import Members
 from medhome.simulate.providers import Providers
 from medhome.simulate.world import WorldSettings
 
 HOW = {
-    "E3": "The injected effect: change on the additive scale, of treated member-months after the start, uncapped or capped alike.",
+    "E3": "The injected effect: change on the additive scale, over treated member-months after the start, "
+    "uncapped or capped alike; every practice's true mean is its constant plus one path that all share.",
     "E1": "A_T1 - A_T0 * (A_C1 / A_C0) * rho, from true means; rho from true needs frozen at the baseline.",
-    "E2": "Level gap given risk: mean level of the program's practices less that of the comparison's, after the start, plus the effect.",
+    "E2": "Level gap given risk: mean of true cost less what the members' own needs explain, treated less "
+    "comparison, after the start, with the effect.",
     "E5_level": "A_T1 - A_C1 * R_T1 / R_C1, from true means and true needs frozen at the baseline.",
     "E5_trend_points": "100 * (A_T1 / A_T0 - A_C1 / A_C0 * rho), percentage points of trend.",
 }
@@ -63,7 +65,12 @@ class Truth:
 
 @dataclass
 class Sums:
-    """Member-months and true dollars of the cohort: arm (0 comparison, 1 treated) x period (0 baseline, 1 after)."""
+    """Sums over the cohort's member-months: arm (0 comparison, 1 treated) x period (0 baseline, 1 after).
+
+    ``dollars`` are true means with persistent levels; ``level`` what these lie above the cost that the
+    members' own needs explain; ``risk`` the needs at the first month analysed; ``exposed`` member-months in
+    the program.
+    """
 
     months: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
     dollars: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
@@ -72,9 +79,15 @@ class Sums:
     exposed: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
 
 
-def add_chunk(sums: Sums, world: WorldSettings, providers: Providers, members: Members, plan: CostPlan,
-              cohort_mean_usd: np.ndarray) -> None:
-    """Add a chunk's cohort to the sums; ``cohort_mean_usd`` is the true mean by site and month."""
+def add_chunk(
+    sums: Sums,
+    world: WorldSettings,
+    providers: Providers,
+    members: Members,
+    plan: CostPlan,
+    means: Means,
+) -> None:
+    """Add a chunk's cohort to the sums."""
     first = world.baseline.first - world.months.first
     here = np.flatnonzero(plan.in_cohort & (plan.month >= first))
     person, month, site = plan.person[here], plan.month[here], plan.site[here]
@@ -82,13 +95,17 @@ def add_chunk(sums: Sums, world: WorldSettings, providers: Providers, members: M
     # Need, frozen at the first month analysed, without trend.
     opening = np.full(members.count, np.nan)
     opening[person[::-1]] = (mean / trend(world)[month])[::-1]
-    level = mean / cohort_mean_usd[site, month] * providers.persistent_level_usd[site]
+    level = mean * (means.persistent_factor[site, month] - 1)
     arm = providers.site_program[members.site[person]].astype(int)
     after = (month >= world.start_offset).astype(int)
     cell = arm * 2 + after
-    for total, values in ((sums.months, None), (sums.dollars, mean + level), (sums.level, level),
-                          (sums.risk, opening[person]),
-                          (sums.exposed, ((after == 1) & providers.site_program[site]).astype(float))):
+    for total, values in (
+        (sums.months, None),
+        (sums.dollars, mean + level),
+        (sums.level, level),
+        (sums.risk, opening[person]),
+        (sums.exposed, ((after == 1) & providers.site_program[site]).astype(float)),
+    ):
         total += np.bincount(cell, values, minlength=4).reshape(2, 2)
 
 
@@ -109,7 +126,22 @@ def truths(sums: Sums, effect_pmpm_usd: float) -> tuple[dict[str, float], dict[s
         "E5_level": a_t1 - a_c1 * r_t1 / r_c1,
         "E5_trend_points": 100 * (a_t1 / a_t0 - a_c1 / a_c0 * rho),
     }
-    means = {"A_T0": a_t0, "A_T1": a_t1, "A_C0": a_c0, "A_C1": a_c1,
-             "R_T0": r_t0, "R_T1": r_t1, "R_C0": r_c0, "R_C1": r_c1, "rho": rho,
-             "level_T0": level[1, 0], "level_T1": level[1, 1], "level_C0": level[0, 0], "level_C1": level[0, 1]}
-    return ({k: round(float(v), 6) for k, v in out.items()}, {k: round(float(v), 6) for k, v in means.items()})
+    means = {
+        "A_T0": a_t0,
+        "A_T1": a_t1,
+        "A_C0": a_c0,
+        "A_C1": a_c1,
+        "R_T0": r_t0,
+        "R_T1": r_t1,
+        "R_C0": r_c0,
+        "R_C1": r_c1,
+        "rho": rho,
+        "level_T0": level[1, 0],
+        "level_T1": level[1, 1],
+        "level_C0": level[0, 0],
+        "level_C1": level[0, 1],
+    }
+    return (
+        {k: round(float(v), 6) for k, v in out.items()},
+        {k: round(float(v), 6) for k, v in means.items()},
+    )

@@ -71,16 +71,25 @@ class WorldSettings:
                 faults.append(f"{key}: {error}")
         if not faults:
             if self.baseline.months < 1:
-                faults.append(f"start {self.start} leaves no baseline after {LOOKBACK_MONTHS} months of look-back "
-                              f"from {self.first_month}")
+                faults.append(
+                    f"start {self.start} leaves no baseline after {LOOKBACK_MONTHS} months of look-back "
+                    f"from {self.first_month}"
+                )
             if month_index(self.last_month) < month_index(self.start):
                 faults.append(f"last_month {self.last_month} lies before start {self.start}")
             if month_index(self.paid_through) < month_index(self.last_month):
                 faults.append(f"paid_through {self.paid_through} lies before last_month {self.last_month}")
         if self.seed < 0:
             faults.append(f"seed {self.seed} is negative; give a whole number from 0")
-        for key in ("program_members", "program_sites", "comparison_members", "comparison_organizations",
-                    "comparison_size_min", "members_per_site", "members_per_clinician"):
+        for key in (
+            "program_members",
+            "program_sites",
+            "comparison_members",
+            "comparison_organizations",
+            "comparison_size_min",
+            "members_per_site",
+            "members_per_clinician",
+        ):
             if getattr(self, key) < 1:
                 faults.append(f"{key} must be at least 1")
         if self.program_clinicians < self.program_sites:
@@ -88,18 +97,28 @@ class WorldSettings:
         smallest = self.comparison_organizations * self.comparison_size_min
         largest = self.comparison_organizations * self.comparison_size_max
         if not smallest <= self.comparison_members <= largest:
-            faults.append(f"comparison_members {self.comparison_members} cannot be shared among "
-                          f"{self.comparison_organizations} organisations of {self.comparison_size_min} to "
-                          f"{self.comparison_size_max}; use {smallest} to {largest}")
-        for key in ("churn_monthly_share", "crossover_share", "void_share", "denied_share", "orphan_share",
-                    "organization_month_correlation", "practice_month_correlation"):
+            faults.append(
+                f"comparison_members {self.comparison_members} cannot be shared among "
+                f"{self.comparison_organizations} organisations of {self.comparison_size_min} to "
+                f"{self.comparison_size_max}; use {smallest} to {largest}"
+            )
+        for key in (
+            "churn_monthly_share",
+            "crossover_share",
+            "void_share",
+            "denied_share",
+            "orphan_share",
+            "organization_month_correlation",
+            "practice_month_correlation",
+        ):
             if not 0 <= getattr(self, key) < 1:
                 faults.append(f"{key} must be at least 0 and below 1")
         if self.effect_share is not None and not -0.9 <= self.effect_share <= 5:
             faults.append("effect_share must lie between -0.9 and 5")
         if faults:
-            raise StudyFileError("\n".join([f"world {self.name!r}: settings that do not fit",
-                                            *(f"  {f}" for f in faults)]))
+            raise StudyFileError(
+                "\n".join([f"world {self.name!r}: settings that do not fit", *(f"  {f}" for f in faults)])
+            )
 
     @property
     def months(self) -> Span:
@@ -131,17 +150,32 @@ class WorldSettings:
 DEMO = WorldSettings(name="demo", seed=20080601)
 
 SMALL = WorldSettings(
-    name="small", seed=20080602,
-    program_members=520, program_sites=3, program_clinicians=12,
-    comparison_members=1_500, comparison_organizations=12, comparison_size_min=60, comparison_size_max=320,
-    members_per_site=300, members_per_clinician=45,
+    name="small",
+    seed=20080602,
+    program_members=520,
+    program_sites=3,
+    program_clinicians=12,
+    comparison_members=1_500,
+    comparison_organizations=12,
+    comparison_size_min=60,
+    comparison_size_max=320,
+    members_per_site=300,
+    members_per_clinician=45,
 )
 
 COVERAGE = WorldSettings(
-    name="coverage", seed=20080603, entrants_replace_leavers=False,
-    program_members=3_000, program_sites=6, program_clinicians=60,
-    comparison_members=9_000, comparison_organizations=20, comparison_size_min=150, comparison_size_max=1_500,
-    members_per_site=500, members_per_clinician=49,
+    name="coverage",
+    seed=20080603,
+    entrants_replace_leavers=False,
+    program_members=3_000,
+    program_sites=6,
+    program_clinicians=60,
+    comparison_members=9_000,
+    comparison_organizations=20,
+    comparison_size_min=150,
+    comparison_size_max=1_500,
+    members_per_site=500,
+    members_per_clinician=49,
 )
 
 WORLDS: dict[str, WorldSettings] = {w.name: w for w in (DEMO, SMALL, COVERAGE)}

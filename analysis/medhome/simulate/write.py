@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,14 +13,20 @@ import pyarrow.parquet as pq
 
 from medhome.simulate import claims, codes
 from medhome.simulate.claims import REPLACEMENT, VOID, MedicalLines, PharmacyLines
-from medhome.simulate.members import Members, month_days
-from medhome.simulate.providers import SPECIALIST_SPECIALTIES, SPECIALTIES, Providers, organization_name, site_name
+from medhome.simulate.members import Members, first_days, month_days
+from medhome.simulate.providers import (
+    SPECIALIST_SPECIALTIES,
+    SPECIALTIES,
+    Providers,
+    organization_name,
+    site_name,
+)
 from medhome.simulate.world import WorldSettings
 
 PAYER, PLANS, DATA_SOURCE = "Simulated Health Plan", ("PPO", "HMO"), "simulated"
 PROGRAM_ID = "PCMH"
 _NO_DICTIONARY = {"claim_id", "allowed_amount", "paid_amount", "x_adjusts_claim_id"}
-_STATUS = ("paid", "denied", "reversed", "paid")                      # by version
+_STATUS = ("paid", "denied", "reversed", "paid")  # by version
 _ADJUSTMENT = ("original", "original", "void", "replacement")
 _SUFFIX = ("", "D", "V", "R")
 
@@ -41,8 +46,9 @@ def dates(days: np.ndarray, missing: np.ndarray | None = None) -> pa.Array:
 
 def coded(index: np.ndarray, vocabulary: Iterable[str]) -> pa.Array:
     """Places in a vocabulary as text; null where negative."""
-    return pa.DictionaryArray.from_arrays(pa.array(index.astype(np.int32), mask=index < 0),
-                                          pa.array(list(vocabulary), type=pa.string()))
+    return pa.DictionaryArray.from_arrays(
+        pa.array(index.astype(np.int32), mask=index < 0), pa.array(list(vocabulary), type=pa.string())
+    )
 
 
 def constant(text: str, rows: int) -> pa.Array:
@@ -65,12 +71,23 @@ class TableFile:
     def write(self, table: pa.Table) -> None:
         """Append rows as one row group."""
         if self._writer is None:
-            plain = pa.schema([(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
-                               for f in table.schema])
+            plain = pa.schema(
+                [
+                    (f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
+                    for f in table.schema
+                ]
+            )
             self._writer = pq.ParquetWriter(
-                self._part, table.schema, compression="zstd", compression_level=1, version="2.6",
+                self._part,
+                table.schema,
+                compression="zstd",
+                compression_level=1,
+                version="2.6",
                 use_dictionary=[n for n in plain.names if n not in _NO_DICTIONARY],
-                store_schema=False, store_decimal_as_integer=True, write_statistics=True)
+                store_schema=False,
+                store_decimal_as_integer=True,
+                write_statistics=True,
+            )
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
         self.rows += table.num_rows
 
@@ -104,7 +121,9 @@ def _claim_ids(letter: str, chunk: int, claim: np.ndarray, version: np.ndarray) 
     return own, pc.if_else(acts, base, pa.scalar(None, pa.string()))
 
 
-def medical_table(world: WorldSettings, providers: Providers, members: Members, lines: MedicalLines) -> pa.Table:
+def medical_table(
+    world: WorldSettings, providers: Providers, members: Members, lines: MedicalLines
+) -> pa.Table:
     """Rows of medical_claim: the transactions paid by the cut."""
     keep = np.flatnonzero(lines.paid_day <= claims.paid_until(world))
     n = len(keep)
@@ -118,8 +137,8 @@ def medical_table(world: WorldSettings, providers: Providers, members: Members, 
     diagnoses = kept("diagnoses")
     edition = np.where(diagnoses >= 0, diagnoses + np.where(icd10, len(codes.DIAGNOSES), 0)[:, None], -1)
     forms = [codes.FORMS[k] for k in claims.FORM_NUMBERS]
-    bill_type = np.array([codes_index(BILL_TYPES, f.bill_type) for f in forms])[kept("form")]
-    place = np.array([codes_index(PLACES, f.place) for f in forms])[kept("form")]
+    bill_type = np.array([_index(BILL_TYPES, f.bill_type) for f in forms])[kept("form")]
+    place = np.array([_index(PLACES, f.place) for f in forms])[kept("form")]
     clinician, facility = kept("clinician"), kept("facility")
     columns: dict[str, pa.Array] = {
         "claim_id": own,
@@ -160,11 +179,13 @@ BILL_TYPES = ("111", "131")
 PLACES = ("11", "21", "22", "81")
 
 
-def codes_index(vocabulary: tuple[str, ...], code: str) -> int:
+def _index(vocabulary: tuple[str, ...], code: str) -> int:
     return vocabulary.index(code) if code else -1
 
 
-def pharmacy_table(world: WorldSettings, providers: Providers, members: Members, lines: PharmacyLines) -> pa.Table:
+def pharmacy_table(
+    world: WorldSettings, providers: Providers, members: Members, lines: PharmacyLines
+) -> pa.Table:
     """Rows of pharmacy_claim: the transactions paid by the cut."""
     keep = np.flatnonzero(lines.paid_day <= claims.paid_until(world))
     n = len(keep)
@@ -175,27 +196,29 @@ def pharmacy_table(world: WorldSettings, providers: Providers, members: Members,
     own, acts = _claim_ids("D", members.chunk, kept("claim"), kept("version"))
     person = kept("person")
     supply = kept("days_supply")
-    return pa.table({
-        "claim_id": own,
-        "claim_line_number": integers(np.ones(n)),
-        "data_source": constant(DATA_SOURCE, n),
-        "person_id": coded(person, person_ids(members)),
-        "member_id": coded(person, member_ids(members)),
-        "payer": constant(PAYER, n),
-        "plan": coded(members.employer[person] % len(PLANS), PLANS),
-        "dispensing_date": dates(kept("day")),
-        "ndc_code": coded(kept("ndc"), codes.NDC_VOCABULARY),
-        "days_supply": integers(supply),
-        "quantity": pa.array(supply.astype(np.float64)),
-        "prescribing_provider_npi": coded(kept("prescriber"), providers.npi),
-        "x_drug_class": coded(kept("drug_class"), codes.DRUG_CLASS_VOCABULARY),
-        "allowed_amount": money(kept("allowed_cents")),
-        "paid_amount": money(kept("paid_cents")),
-        "paid_date": dates(kept("paid_day")),
-        "x_claim_status": coded(kept("version"), _STATUS),
-        "x_adjustment_type": coded(kept("version"), _ADJUSTMENT),
-        "x_adjusts_claim_id": acts,
-    })
+    return pa.table(
+        {
+            "claim_id": own,
+            "claim_line_number": integers(np.ones(n)),
+            "data_source": constant(DATA_SOURCE, n),
+            "person_id": coded(person, person_ids(members)),
+            "member_id": coded(person, member_ids(members)),
+            "payer": constant(PAYER, n),
+            "plan": coded(members.employer[person] % len(PLANS), PLANS),
+            "dispensing_date": dates(kept("day")),
+            "ndc_code": coded(kept("ndc"), codes.NDC_VOCABULARY),
+            "days_supply": integers(supply),
+            "quantity": pa.array(supply.astype(np.float64)),
+            "prescribing_provider_npi": coded(kept("prescriber"), providers.npi),
+            "x_drug_class": coded(kept("drug_class"), codes.DRUG_CLASS_VOCABULARY),
+            "allowed_amount": money(kept("allowed_cents")),
+            "paid_amount": money(kept("paid_cents")),
+            "paid_date": dates(kept("paid_day")),
+            "x_claim_status": coded(kept("version"), _STATUS),
+            "x_adjustment_type": coded(kept("version"), _ADJUSTMENT),
+            "x_adjusts_claim_id": acts,
+        }
+    )
 
 
 def eligibility_table(world: WorldSettings, members: Members) -> pa.Table:
@@ -203,14 +226,13 @@ def eligibility_table(world: WorldSettings, members: Members) -> pa.Table:
     days = month_days(world)
     person = np.arange(members.count)
     start, end = members.start_day, members.end_day
-    spans = [(person, start, end)]
     gap = members.gap[:, 0] < len(days)
     first = days[np.minimum(members.gap[:, 0], len(days) - 1)]
     after = days[np.minimum(members.gap[:, 1], len(days) - 1)]
     # A renewal at a new year in the middle of the world: a second span that touches the first, or,
     # for one person in twenty, begins a month before the first ends.
     middle = (world.months.first + world.months.months // 2) // 12 * 12 - 1970 * 12
-    renewal = int(np.int64(middle).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64))
+    renewal = int(first_days(np.array([middle]))[0])
     number = members.first_person + person
     renews = ~gap & (number % 5 == 0) & (start < renewal - 62) & (end > renewal + 31)
     early = renews & (number % 20 == 0)
@@ -226,59 +248,88 @@ def eligibility_table(world: WorldSettings, members: Members) -> pa.Table:
     order = np.lexsort((begin, who))
     who, begin, finish = who[order], begin[order], finish[order]
     n = len(who)
-    return pa.table({
-        "person_id": coded(who, person_ids(members)),
-        "member_id": coded(who, member_ids(members)),
-        "birth_date": dates(members.birth_day[who]),
-        "gender": coded(members.female[who].astype(np.int32), ["male", "female"]),
-        "enrollment_start_date": dates(begin),
-        "enrollment_end_date": dates(finish, finish >= days[-1] + 365),
-        "payer": constant(PAYER, n),
-        "payer_type": constant("commercial", n),
-        "plan": coded(members.employer[who] % len(PLANS), PLANS),
-        "data_source": constant(DATA_SOURCE, n),
-        "death_date": dates(members.death_day[who], members.death_day[who] < 0),
-        "group_id": coded(members.employer[who], [f"G{k + 1:03d}" for k in range(60)]),
-        "x_medical_benefit": integers(np.ones(n)),
-        "x_pharmacy_benefit": integers(np.ones(n)),
-        "x_behavioral_benefit": integers(np.ones(n)),
-        "x_capitated": integers(np.zeros(n)),
-    })
+    return pa.table(
+        {
+            "person_id": coded(who, person_ids(members)),
+            "member_id": coded(who, member_ids(members)),
+            "birth_date": dates(members.birth_day[who]),
+            "gender": coded(members.female[who].astype(np.int32), ["male", "female"]),
+            "enrollment_start_date": dates(begin),
+            "enrollment_end_date": dates(finish, finish >= days[-1]),
+            "payer": constant(PAYER, n),
+            "payer_type": constant("commercial", n),
+            "plan": coded(members.employer[who] % len(PLANS), PLANS),
+            "data_source": constant(DATA_SOURCE, n),
+            "death_date": dates(members.death_day[who], members.death_day[who] < 0),
+            "group_id": coded(members.employer[who], [f"G{k + 1:03d}" for k in range(60)]),
+            "x_medical_benefit": integers(np.ones(n)),
+            "x_pharmacy_benefit": integers(np.ones(n)),
+            "x_behavioral_benefit": integers(np.ones(n)),
+            "x_capitated": integers(np.zeros(n)),
+        }
+    )
 
 
 def provider_table(world: WorldSettings, providers: Providers) -> pa.Table:
-    """Rows of provider_practice: primary-care clinicians at their sites, specialists in groups of their own."""
+    """Rows of provider_practice: primary-care clinicians at their sites, specialists in groups."""
     primary, specialists = providers.clinicians, providers.specialists
-    site = providers.clinician_site
-    rows: list[dict[str, Any]] = []
+    sites = providers.clinician_site.tolist()
+    organizations = providers.site_organization[providers.clinician_site].tolist()
+    groups = [c % len(SPECIALIST_SPECIALTIES) for c in range(specialists)]
+    group_ids = [f"SPEC{k + 1:04d}" for k in groups]
     begin = np.datetime64("2000-01-01").astype(object)
-    for c in range(primary):
-        s = int(site[c])
-        organization = int(providers.site_organization[s])
-        rows.append({"npi": providers.npi[c], "practice_id": site_name(s), "practice_name": f"Practice {s + 1}",
-                     "tin": f"99{organization + 1:07d}", "organization_id": organization_name(organization),
-                     "specialty": SPECIALTIES[providers.clinician_specialty[c]], "x_primary_care": 1,
-                     "effective_start_date": begin, "effective_end_date": None})
-    for c in range(specialists):
-        k = c % len(SPECIALIST_SPECIALTIES)
-        rows.append({"npi": providers.npi[primary + c], "practice_id": f"SPEC{k + 1:04d}",
-                     "practice_name": f"Specialists {k + 1}", "tin": f"98{k + 1:07d}",
-                     "organization_id": f"SPEC{k + 1:04d}", "specialty": SPECIALIST_SPECIALTIES[k], "x_primary_care": 0,
-                     "effective_start_date": begin, "effective_end_date": None})
-    text = pa.string()
-    return pa.Table.from_pylist(rows, schema=pa.schema([
-        ("npi", text), ("practice_id", text), ("practice_name", text), ("tin", text), ("organization_id", text),
-        ("specialty", text), ("x_primary_care", pa.int32()), ("effective_start_date", pa.date32()),
-        ("effective_end_date", pa.date32())]))
+    rows = primary + specialists
+    return pa.table(
+        {
+            "npi": pa.array(providers.npi[:rows]),
+            "practice_id": pa.array([*map(site_name, sites), *group_ids]),
+            "practice_name": pa.array(
+                [*(f"Practice {s + 1}" for s in sites), *(f"Specialists {k + 1}" for k in groups)]
+            ),
+            "tin": pa.array(
+                [*(f"99{j + 1:07d}" for j in organizations), *(f"98{k + 1:07d}" for k in groups)]
+            ),
+            "organization_id": pa.array([*map(organization_name, organizations), *group_ids]),
+            "specialty": pa.array(
+                [
+                    *(SPECIALTIES[k] for k in providers.clinician_specialty.tolist()),
+                    *(SPECIALIST_SPECIALTIES[k] for k in groups),
+                ]
+            ),
+            "x_primary_care": integers(np.repeat([1, 0], [primary, specialists])),
+            "effective_start_date": pa.array([begin] * rows, pa.date32()),
+            "effective_end_date": pa.nulls(rows, pa.date32()),
+        }
+    )
 
 
 def roster_table(world: WorldSettings, providers: Providers) -> pa.Table:
     """Rows of program_roster: every site, with its arm from the program's start."""
     begin = np.datetime64(f"{world.start}-01").astype("datetime64[D]").astype(object)
-    rows = [{"program_id": PROGRAM_ID, "unit_type": "practice", "unit_id": site_name(s), "start_date": begin,
-             "end_date": None, "arm": "program" if program else "comparison", "cohort": world.start}
-            for s, program in enumerate(providers.site_program.tolist())]
+    rows = [
+        {
+            "program_id": PROGRAM_ID,
+            "unit_type": "practice",
+            "unit_id": site_name(s),
+            "start_date": begin,
+            "end_date": None,
+            "arm": "program" if program else "comparison",
+            "cohort": world.start,
+        }
+        for s, program in enumerate(providers.site_program.tolist())
+    ]
     text = pa.string()
-    return pa.Table.from_pylist(rows, schema=pa.schema([
-        ("program_id", text), ("unit_type", text), ("unit_id", text), ("start_date", pa.date32()),
-        ("end_date", pa.date32()), ("arm", text), ("cohort", text)]))
+    return pa.Table.from_pylist(
+        rows,
+        schema=pa.schema(
+            [
+                ("program_id", text),
+                ("unit_type", text),
+                ("unit_id", text),
+                ("start_date", pa.date32()),
+                ("end_date", pa.date32()),
+                ("arm", text),
+                ("cohort", text),
+            ]
+        ),
+    )
