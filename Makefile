@@ -25,16 +25,19 @@ help:  ## list the verbs
 env: $(VENV)/.made  ## make the environment in .venv from requirements.lock, with medhome on its path
 	@echo "Environment: $(VENV) (activate with: . $(BIN)/activate)"
 
-$(VENV)/.made: requirements.lock pyproject.toml
+$(VENV)/.made: $(VENV)/.locked pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.locked: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "medhome needs Python 3.11 or later, and '$(PYTHON)' is $$($(PYTHON) -V 2>&1 || echo not there)." >&2; \
+	  echo "medhome needs Python 3.11 or later, and '$(PYTHON)' is $$($(PYTHON) -V 2>/dev/null || echo not one)." >&2; \
 	  echo "Name another one: make env PYTHON=python3.12" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "'$(PYTHON)' lacks venv or pip. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
 	@echo "Making $(VENV) with $$($(PYTHON) -V); a first time takes some minutes."
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: reports/.demo  ## simulate the demonstration study, run it, say where the report is
