@@ -167,8 +167,8 @@ def placeholder(persons: Table, spec: StudySpec) -> Table:
         for i in range(first, end):
             low = 2**32 * (i - first) // (end - first)
             high = 2**32 * (i - first + 1) // (end - first)
-            # ":" sorts after every hexadecimal digit: nothing lies above the last bound.
-            bound = f"{high:08x}" if high < 2**32 else ":"
+            # "g" sorts after every hexadecimal digit: nothing lies above the last bound.
+            bound = f"{high:08x}" if high < 2**32 else "g"
             rows.append((name, f"{low:08x}", bound, placeholder_name(i + 1, spec)))
     bins = ibis.memtable(
         rows, schema={"pool": "int8", "low": "string", "high": "string", "practice_id": "string"}
