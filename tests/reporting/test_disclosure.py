@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ FLOOR = 11
 
 def flow(*members: int, arm: str = "treated") -> pd.DataFrame:
     """A cohort flow: members left after each rule; every member has ten months of $100."""
-    dropped = [0, *(a - b for a, b in zip(members[:-1], members[1:], strict=True))]
+    dropped = [0, *(a - b for a, b in itertools.pairwise(members))]
     return pd.DataFrame(
         {
             "step": range(len(members)),
@@ -155,6 +156,19 @@ def test_few_practices_are_withheld_without_the_members_numbers():
     assert shown(released.cohort.organizations["practices"]) == [None, None]
     assert shown(released.cohort.organizations["members"]) == [500, 300]
     assert released.cohort.practices == {"treated": None, "comparison": 16}
+
+
+def test_shares_of_few_people_are_withheld():
+    base = whole().cohort  # 18,850 treated members
+    balance = base.balance.assign(treated=base.balance["treated"].mask(base.balance["unit"] == "share", 8 / 18_850))
+    balance.loc[balance["characteristic"] == "pharmacy", "treated"] = 1 - 8 / 18_850
+    balance.loc[balance["characteristic"] == "cancer", "treated"] = 12 / 18_850
+    balance.loc[balance["characteristic"] == "asthma", "treated"] = 0.0
+    balance.loc[balance["characteristic"] == "female", "treated"] = 1.0
+    released, _ = release(whole(cohort=dataclasses.replace(base, balance=balance)), FLOOR)
+    hidden = released.cohort.balance.set_index("characteristic")["treated"].isna()
+    assert set(hidden.index[hidden]) == {"child", "diabetes", "hypertension", "pharmacy"}
+    assert released.cohort.balance.set_index("characteristic")["smd"]["diabetes":"diabetes"].isna().all()
 
 
 def test_every_declared_count_is_withheld_when_small_and_what_rests_on_it_too():

@@ -117,7 +117,7 @@ def _withhold_small(
 
 
 def release_flow(whole: pd.DataFrame, floor: int) -> tuple[pd.DataFrame, int]:
-    """The cohort flow (`Attrition.frame`) without small counts and without what gives one away by subtraction.
+    """The cohort flow (`Attrition.frame`) without small counts and what gives one away by subtraction.
 
     Within an arm, members before a rule less members after it are members dropped. So a row stays only where
     the next row that stays has the same count, or at least ``floor`` members less; what a rule dropped is
@@ -228,7 +228,30 @@ def _release_cohort(cohort: Cohort, whole: Cohort, floor: int) -> tuple[Cohort, 
     totals = {"members": cohort.members, **changed}
     organizations, secondary = _withhold_from_totals(cohort.organizations, whole.organizations, totals, floor)
     organizations["organization_id"] = organizations["label"]
-    return dataclasses.replace(cohort, organizations=organizations, **changed), primary, secondary
+    balance, few = _withhold_small_shares(cohort.balance, cohort.members, floor)
+    released = dataclasses.replace(cohort, balance=balance, organizations=organizations, **changed)
+    return released, primary + few, secondary
+
+
+def _withhold_small_shares(
+    balance: pd.DataFrame, members: Mapping[str, int], floor: int
+) -> tuple[pd.DataFrame, int]:
+    """A share of an arm times its members is a count too: those with, and those without."""
+    released, withheld = balance.copy(), 0
+    of_people = balance["unit"] == "share"
+    for arm in members:
+        those_with = balance[arm] * members[arm]
+        hide = of_people & (
+            _rounds_to_few(those_with, floor) | _rounds_to_few(members[arm] - those_with, floor)
+        )
+        withheld += int(hide.sum())
+        for column in (arm, "smd", "variance_ratio"):
+            released[column] = released[column].mask(hide)
+    return released, withheld
+
+
+def _rounds_to_few(people: pd.Series, floor: int) -> pd.Series:
+    return (people > 0) & (people.round() < floor)
 
 
 def _withhold_sample_sizes(part: Any, floor: int) -> Any:

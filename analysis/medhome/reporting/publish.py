@@ -1,0 +1,187 @@
+"""A report appears whole, or the earlier one stays.
+
+A run is built in a folder of its own, ``.runs/.building-*`` below the report's folder, and becomes
+``.runs/<run id>``. Readers follow ``current``, a link that one atomic rename points to the new run; the names
+beside it (``index.html`` and so on) are links through ``current`` and so change all at once. Where links cannot
+be made (Windows without the right to) the files are copied into place one by one instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+CURRENT = "current"
+RUNS = ".runs"
+_BUILDING = ".building-"
+
+
+@contextlib.contextmanager
+def building(root: Path) -> Iterator[Path]:
+    """A folder to build a run in; what is left of it is removed at the end, and after a kill by the next run.
+
+    Arguments
+        root: the report's folder, ``reports/<study>/<through>``; made when missing, and when nothing is
+            published and it was not there before, removed again.
+    """
+    new = [folder for folder in (root / RUNS, root, *root.parents) if not folder.exists()]
+    (root / RUNS).mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=root / RUNS))
+    folder.chmod(0o755)
+    alive = _hold(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if alive is not None:
+            os.close(alive)
+        with contextlib.suppress(OSError):  # not empty: something was published
+            for made in new:
+                made.rmdir()
+
+
+def publish(built: Path, root: Path, run_id: str) -> Path:
+    """Make a run the current one of its report, by one atomic replacement.
+
+    Arguments
+        built: the folder with everything that the report holds; it is moved.
+        root: the report's folder.
+        run_id: names the run's folder.
+
+    Returns the run's folder. The run before is removed after the switch. If anything fails, the earlier
+    report is as it was.
+    """
+    runs = root / RUNS
+    runs.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time(runs):
+        target = _place(built, runs, run_id)
+        try:
+            _point_to(root, target)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+        _remove_others(runs, target)
+    return target
+
+
+def _place(built: Path, runs: Path, run_id: str) -> Path:
+    """Move the built folder beside the other runs, under the first free name."""
+    if built.parent.resolve() != runs.resolve() and os.stat(built).st_dev != os.stat(runs).st_dev:
+        near = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=runs))
+        try:
+            built = shutil.copytree(built, near, dirs_exist_ok=True, symlinks=True)
+        except BaseException:
+            shutil.rmtree(near, ignore_errors=True)
+            raise
+    number = 1
+    while True:
+        target = runs / (run_id if number == 1 else f"{run_id}.{number}")
+        if not target.exists():
+            os.rename(built, target)
+            return target
+        number += 1
+
+
+def _point_to(root: Path, target: Path) -> None:
+    names = sorted(p.name for p in target.iterdir() if not p.name.startswith("."))
+    try:
+        for name in names:  # a new name dangles until the switch; an old one goes on showing the earlier run
+            _link(root / name, f"{CURRENT}/{name}")
+        _link(root / CURRENT, f"{RUNS}/{target.name}")
+    except NotImplementedError:
+        _copy_into_place(root, target, names)
+        return
+    for path in root.iterdir():
+        if path.is_symlink() and os.readlink(path).startswith(f"{CURRENT}/") and path.name not in names:
+            path.unlink()
+
+
+def _link(path: Path, to: str) -> None:
+    """Point a link somewhere, atomically. Raises `NotImplementedError` where links cannot be made."""
+    if path.is_symlink() and os.readlink(path) == to:
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.link")
+    try:
+        os.symlink(to, temporary)
+    except (OSError, AttributeError) as error:
+        if getattr(error, "winerror", None) is not None or not isinstance(error, OSError):
+            raise NotImplementedError("this system makes no symbolic links") from error
+        raise
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)  # a copy from a system without links
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _copy_into_place(root: Path, target: Path, names: list[str]) -> None:
+    """Each file by one rename; the manifest, which tells the digests of all, comes last."""
+    for name in sorted(names, key=lambda n: (n == "manifest.json", n)):
+        temporary = root / f".{name}.{os.getpid()}.copy"
+        if (target / name).is_dir():
+            shutil.copytree(target / name, temporary)
+            shutil.rmtree(root / name, ignore_errors=True)
+        else:
+            shutil.copy2(target / name, temporary)
+        os.replace(temporary, root / name)
+    for path in root.iterdir():
+        if path.name not in (*names, RUNS):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _remove_others(runs: Path, target: Path) -> None:
+    """Remove earlier runs, and what killed runs left; a folder that another process builds in stays."""
+    for path in runs.iterdir():
+        if path == target or not path.is_dir():
+            continue
+        if path.name.startswith(_BUILDING):
+            held = _hold(path)
+            if held is None:
+                continue
+            os.close(held)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _hold(folder: Path) -> int | None:
+    """Lock a folder for as long as this process lives; None when another holds it or locks are missing."""
+    if fcntl is None:
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+@contextlib.contextmanager
+def _one_at_a_time(runs: Path) -> Iterator[None]:
+    """Held while a run is put in place, so that two runs of one study do not remove each other's folders."""
+    with (runs / ".lock").open("a") as stream:
+        _lock(stream)
+        yield
+    # The file stays: removing it would let a third process lock another file of the same name.
+
+
+def _lock(stream: IO[Any]) -> None:
+    """Wait for the lock on an open file; it ends when the file is closed, also by a kill."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(stream, fcntl.LOCK_EX)
+    else:
+        import msvcrt
+
+        msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]

@@ -1,0 +1,109 @@
+"""Executed notebooks to pages: nbconvert with the house's template and nothing of the user's settings."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medhome.reporting.failures import NotRepeatable
+from medhome.reporting.normalise import signs_of_chance
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
+
+    from medhome.study.released import ReleasedRun
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+_HEADING = re.compile(r"<h([23])\b[^>]*?\bid=\"([^\"]+)\"[^>]*>(.*?)</h\1>", re.DOTALL)
+_TAG = re.compile(r"<[^>]+>")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """One line of a page's contents."""
+
+    level: int
+    id: str
+    text: str
+
+
+def render_pages(executed: Sequence[Path], work: Path, report: ReleasedRun) -> list[Path]:
+    """Make the pages of a report from its executed notebooks, in ``work``.
+
+    The page's file and title come from `medhome.reporting.pages.REPORT_PAGES`. Pages that exist are linked to
+    one another. Returns the pages in the order of ``executed``.
+    """
+    from medhome.reporting.pages import REPORT_PAGES
+
+    known = [(path, *REPORT_PAGES.get(path.stem, (f"{path.stem}.html", path.stem))) for path in executed]
+    made = []
+    for path, file, title in known:
+        pages = [{"file": f, "title": t, "current": f == file} for _, f, t in known]
+        heading = f"{report.spec.title}: {title[:1].lower()}{title[1:]}"
+        made.append(render_page(path, work / file, {"title": heading, "pages": pages}))
+    return made
+
+
+def render_page(executed: Path, out: Path, context: Mapping[str, Any]) -> Path:
+    """Make one self-contained page from an executed notebook.
+
+    Arguments
+        executed: a notebook that `runner.run_notebook` wrote.
+        out: the page.
+        context: what the template shows beside the cells: ``title`` and ``pages``, each with ``file``,
+            ``title`` and ``current``; the contents of the page are found here.
+
+    Raises `NotRepeatable` when the page holds a path of this machine, something fetched from the network, or
+    anything else that would differ on another run.
+    """
+    import nbformat
+
+    notebook = nbformat.read(executed, as_version=4)
+    exporter = _exporter()
+    style = (TEMPLATES / "medhome" / "style.css").read_text(encoding="utf-8")
+    shown = {"css": style, "pages": [], "contents": [], **context}
+    page, _ = exporter.from_notebook_node(notebook, resources={"medhome": shown})
+    shown["contents"] = contents(page)
+    page, _ = exporter.from_notebook_node(notebook, resources={"medhome": shown})
+    page = "\n".join(line.rstrip() for line in page.strip().split("\n")) + "\n"
+    findings = signs_of_chance(page, folders=(out.parent, executed.parent))
+    if findings:
+        listed = "\n".join(f"  {f}" for f in findings)
+        raise NotRepeatable(f"{out.name}: would not come out the same on another run\n{listed}")
+    out.write_text(page, encoding="utf-8", newline="\n")
+    return out
+
+
+def contents(page: str) -> list[Heading]:
+    """The headings of the second and third level that can be linked to.
+
+    >>> contents('<h2 id="a-b">A &amp; <b>B</b></h2>')
+    [Heading(level=2, id='a-b', text='A & B')]
+    """
+    main = page[page.find("<main") :]
+    return [
+        Heading(int(level), html.unescape(anchor), html.unescape(_TAG.sub("", text)).strip())
+        for level, anchor, text in _HEADING.findall(main)
+    ]
+
+
+def _exporter() -> HTMLExporter:
+    """nbconvert's exporter, which looks for templates in this package and in its own installation only."""
+    import nbconvert
+    from jupyter_core.paths import ENV_JUPYTER_PATH, SYSTEM_JUPYTER_PATH, jupyter_path
+
+    installed = [
+        p for p in (*ENV_JUPYTER_PATH, *SYSTEM_JUPYTER_PATH) if Path(p, "nbconvert", "templates").is_dir()
+    ]
+
+    class Exporter(nbconvert.HTMLExporter):
+        def get_prefix_root_dirs(self) -> list[str]:
+            return installed or jupyter_path()  # a user's own folder only where pip installed nbconvert there
+
+    return Exporter(
+        template_name="medhome", extra_template_basedirs=[str(TEMPLATES)], exclude_anchor_links=True
+    )

@@ -1,0 +1,198 @@
+"""Which number of which result frame has which name, unit and kind in ``results.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+USD, PMPM, MEMBER_MONTHS = "USD", "USD PMPM", "member-months"
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one column of a result frame becomes numbers."""
+
+    unit: str
+    kind: str = "exact"
+    digits: int = 0
+    of: str = ""  # the count that it rests on: withheld together
+
+
+@dataclass(frozen=True)
+class Table:
+    """How one frame becomes numbers: the words of the names, and the columns with values."""
+
+    prefix: str
+    frame: str
+    keys: tuple[str, ...]
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    label: str = "label"
+
+
+MEMBERS = Column("members", "count")
+
+
+def _flow(ending: str) -> dict[str, Column]:
+    people = f"members{ending}"
+    return {
+        people: MEMBERS,
+        f"member_months{ending}": Column(MEMBER_MONTHS, "exact", 0, people),
+        f"allowed_usd{ending}": Column(USD, "exact", 2, people),
+    }
+
+
+TABLES: tuple[Table, ...] = (
+    Table("attrition", "attrition.frame", ("rule", "arm"), _flow("") | _flow("_dropped")),
+    Table(
+        "data.rule",
+        "quality.rules",
+        ("rule", "table", "column"),
+        {
+            "count": Column("rows", "count"),
+            "rows": Column("rows", "count"),
+            "share": Column("share", "exact", 4),
+            "dollars_usd": Column(USD, "exact", 2),
+        },
+    ),
+    Table(
+        "data.waterfall",
+        "quality.waterfall",
+        ("reason",),
+        {
+            "lines": Column("claim lines", "count"),
+            "allowed_usd": Column(USD, "exact", 2),
+            "paid_usd": Column(USD, "exact", 2),
+        },
+    ),
+    Table(
+        "data.month",
+        "quality.volumes",
+        ("month", "arm"),
+        {
+            "members": MEMBERS,
+            "claim_lines": Column("claim lines", "count", 0, "members"),
+            "allowed_usd": Column(USD, "exact", 2, "members"),
+            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
+        },
+    ),
+    Table(
+        "cohort.balance",
+        "cohort.balance",
+        ("characteristic",),
+        {
+            "treated": Column("", "exact", 4, "treated"),
+            "comparison": Column("", "exact", 4, "comparison"),
+            "smd": Column("standard deviations", "exact", 3, "smd"),
+            "variance_ratio": Column("ratio", "exact", 3),
+        },
+    ),
+    Table(
+        "cohort.organization",
+        "cohort.organizations",
+        ("label",),
+        {
+            "members": MEMBERS,
+            "practices": Column("practices", "count"),
+            "clinicians": Column("clinicians", "count"),
+            "baseline_member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
+            "performance_member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
+            "baseline_pmpm": Column(PMPM, "exact", 2, "members"),
+            "performance_pmpm": Column(PMPM, "exact", 2, "members"),
+        },
+    ),
+    Table(
+        "risk.term",
+        "risk.terms",
+        ("term",),
+        {
+            "members": MEMBERS,
+            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
+            "coefficient_pmpm": Column(PMPM, "estimate", 2, "members"),
+        },
+    ),
+    Table(
+        "risk.decile",
+        "risk.calibration",
+        ("decile", "arm"),
+        {
+            "members": MEMBERS,
+            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
+            "actual_pmpm": Column(PMPM, "estimate", 2, "members"),
+            "predicted_pmpm": Column(PMPM, "estimate", 2, "members"),
+            "predictive_ratio": Column("ratio", "estimate", 3, "members"),
+        },
+    ),
+    Table(
+        "risk.accuracy",
+        "risk.accuracy",
+        ("population",),
+        {
+            "r2": Column("share of variance", "estimate", 3),
+            "mae_share": Column("share of mean cost", "estimate", 3),
+            "cpm": Column("Cumming's prediction measure", "estimate", 3),
+            "predictive_ratio": Column("ratio", "estimate", 3),
+            "member_months": Column(MEMBER_MONTHS, "exact"),
+        },
+    ),
+    Table(
+        "expected",
+        "expected.definitions",
+        ("definition",),
+        {
+            "baseline_pmpm": Column(PMPM, "estimate", 2),
+            "trend_ratio": Column("ratio", "estimate", 3),
+            "risk_ratio": Column("ratio", "estimate", 3),
+            "expected_pmpm": Column(PMPM, "estimate", 2),
+            "actual_pmpm": Column(PMPM, "estimate", 2),
+            "difference_pmpm": Column(PMPM, "estimate", 2),
+            "ae_ratio": Column("ratio", "estimate", 3),
+        },
+    ),
+    Table(
+        "expected.quarter",
+        "expected.series",
+        ("quarter",),
+        {
+            "members": MEMBERS,
+            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
+            "expected_pmpm": Column(PMPM, "estimate", 2, "members"),
+            "actual_pmpm": Column(PMPM, "estimate", 2, "members"),
+            "comparison_pmpm": Column(PMPM, "estimate", 2, "members"),
+        },
+    ),
+    Table("did.method", "did.methods", ("method",), {"estimate": Column(PMPM, "estimate", 2)}),
+    Table(
+        "did.quarter",
+        "did.event_study",
+        ("quarter",),
+        {
+            "members": MEMBERS,
+            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
+            "estimate": Column(PMPM, "estimate", 2, "members"),
+        },
+    ),
+    Table("did.variance", "did.variance_shares", ("source",), {"share": Column("share", "estimate", 3)}),
+    Table(
+        "savings.year",
+        "savings.by_year",
+        ("year",),
+        {
+            "members": MEMBERS,
+            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
+            "actual_pmpm": Column(PMPM, "estimate", 2, "members"),
+            "expected_pmpm": Column(PMPM, "estimate", 2, "members"),
+            "gross_pmpm": Column(PMPM, "estimate", 2, "members"),
+            "fees_pmpm": Column(PMPM, "exact", 2),
+            "net_pmpm": Column(PMPM, "estimate", 2, "members"),
+        },
+    ),
+)
+
+WITH_INTERVAL = {
+    "expected.definitions": "difference_pmpm",
+    "did.methods": "estimate",
+    "did.event_study": "estimate",
+    "risk.terms": "coefficient_pmpm",
+    "savings.by_year": "gross_pmpm",
+}
+"""The value of a frame whose uncertainty the other columns of its rows hold."""
