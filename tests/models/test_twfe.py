@@ -165,6 +165,27 @@ def test_invariances(rows):
     assert_allclose(moved.covariance["practice"], base.covariance["practice"], rtol=1e-8)
 
 
+def test_practices_named_alike_in_two_organisations_are_two(rows):
+    base = twfe(cells_of(rows), "allowed_capped", first_post=START)
+    alike = rows.assign(practice_id=rows["practice_id"].str.split("-").str[1])
+    found = twfe(cells_of(alike), "allowed_capped", first_post=START)
+    assert len(found.panel.practices) == len(base.panel.practices)
+    assert_allclose(found.coefficients, base.coefficients, rtol=1e-12)
+
+
+def test_an_organisation_in_both_arms_is_two_clusters(rows):
+    mixed = rows.assign(organization_id=rows["organization_id"].replace({"O0": "O4"}))
+    panel = twfe(cells_of(mixed), "allowed_capped", first_post=START).panel
+    assert panel.organizations == (
+        "O1\x1ftreated",
+        "O2\x1fcomparison",
+        "O3\x1fcomparison",
+        "O4\x1fcomparison",
+        "O4\x1ftreated",
+    )
+    assert panel.organization_treated.tolist() == [True, False, False, False, True]
+
+
 def test_a_covariate_without_variation_is_left_out_and_named(rows):
     fit = twfe(cells_of(rows.assign(expected=30_000)), "allowed_capped", first_post=START)
     assert fit.dropped == ("expected",)
@@ -185,7 +206,7 @@ def test_refusals(rows):
     with pytest.raises(ModelRefusal, match="collinear"):
         twfe(cells, "allowed_capped", first_post=START, profiles={"one": half, "two": 2 * half})
     both = rows.assign(arm=np.where(rows["month"] >= START, "treated", rows["arm"]))
-    with pytest.raises(ModelRefusal, match="belongs to two"):
+    with pytest.raises(ModelRefusal, match="is in both arms"):
         twfe(cells_of(both), "allowed_capped", first_post=START)
     with pytest.raises(ModelRefusal, match="no moment"):
         twfe(cells, "allowed_capped", ("paid",), first_post=START)

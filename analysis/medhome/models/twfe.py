@@ -20,14 +20,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from medhome.models.inference.conventional import TTest, t_test
 from medhome.study.cells import Cells, moment_name
 from medhome.study.problems import ModelRefusal
 
 RULE = (
-    "CR1: G/(G-1) (N-1)/(N-K) times the cluster sandwich, N member-months, K slopes and month effects, "
-    "t with G-1 degrees of freedom"
+    "CR1: G/(G-1) (N-1)/(N-K) times the cluster sandwich, N member-months, K slopes and month effects, t "
+    "with G-1 degrees of freedom"
 )
 ARMS = ("treated", "comparison")
 
@@ -38,7 +39,8 @@ class PracticeMonths:
 
     members: exposure in member-months; rows: member-months counted once each; y: mean outcome, dollars PMPM;
     x: (Q, P, T) mean covariates; within_xx (Q, Q, P, T), within_xy (Q, P, T): sums of products of deviations
-    from the cell's means, times exposure; treated (P,); organization (P,) position in ``organizations``.
+    from the cell's means, times exposure; treated (P,); organization (P,)
+    position in ``organizations``, which are organisations within an arm.
     """
 
     practices: tuple[str, ...]
@@ -66,21 +68,24 @@ class PracticeMonths:
         for arm in ARMS:
             if not (frame["arm"] == arm).any():
                 raise ModelRefusal(
-                    f"difference in differences: the {arm} arm has no member-months; check [arms] "
-                    f"and [population] of the study file"
+                    f"difference in differences: the {arm} arm has no member-months; check [arms] and "
+                    "[population] of the study file"
                 )
-        units = frame[["organization_id", unit, "arm"]].drop_duplicates()
-        twice = units[unit][units[unit].duplicated()]
+        frame = frame.assign(site=_labels(frame["organization_id"], frame[unit]))
+        units = frame[["organization_id", "site", "arm"]].drop_duplicates().sort_values("site", kind="stable")
+        twice = units["site"][units["site"].duplicated()]
         if len(twice):
+            organization, name = twice.iloc[0].split("\x1f")
             raise ModelRefusal(
-                f"difference in differences: {unit} {twice.iloc[0]!r} belongs to two organisations "
-                f"or arms; a practice must keep both through the study"
+                f"difference in differences: {unit} {name!r} of organisation {organization!r} is in both "
+                "arms; a practice must keep its arm through the study"
             )
-        units = units.sort_values(unit, kind="stable")
-        practices = tuple(units[unit].astype(str))
-        organizations = tuple(sorted(set(units["organization_id"].astype(str))))
+        practices = tuple(units["site"])
+        # An organisation in both arms is two clusters, one in each.
+        clusters = _labels(units["organization_id"], units["arm"])
+        organizations = tuple(sorted(set(clusters)))
         months = np.array(sorted(set(frame["month"].astype(int))), dtype=int)
-        row = frame[unit].astype(str).map({p: i for i, p in enumerate(practices)}).to_numpy()
+        row = frame["site"].map({p: i for i, p in enumerate(practices)}).to_numpy()
         column = np.searchsorted(months, frame["month"].to_numpy(dtype=int))
 
         def spread(values: np.ndarray) -> np.ndarray:
@@ -98,7 +103,7 @@ class PracticeMonths:
         return cls(
             practices=practices,
             organizations=organizations,
-            organization=np.array([position[o] for o in units["organization_id"].astype(str)]),
+            organization=np.array([position[o] for o in clusters]),
             treated=(units["arm"] == "treated").to_numpy(dtype=bool),
             months=months,
             members=spread(cells.member_months),
@@ -181,7 +186,6 @@ def twfe(
 
     Raises `ModelRefusal` when an arm is empty or a coefficient cannot be told from the fixed effects.
 
-    >>> import pandas as pd
     >>> frame = pd.DataFrame({"organization_id": list("AABB"), "practice_id": list("AABB"),
     ...     "arm": ["treated"] * 2 + ["comparison"] * 2, "stratum": "adults", "month": [1, 2, 1, 2],
     ...     "rows": 2, "w": 2000, "w*cost": [400_000, 300_000, 200_000, 240_000]})
@@ -200,8 +204,8 @@ def twfe(
     for name, residual, raw in zip(names, Dr, D, strict=True):
         if (W * residual**2).sum() <= 1e-9 * (W * raw**2).sum():
             raise ModelRefusal(
-                f"difference in differences: {name!r} cannot be told from practice and month effects; "
-                f"both arms need members before and after the start"
+                f"difference in differences: {name!r} cannot be told from practice and month effects; both "
+                "arms need members before and after the start"
             )
 
     total_xx = np.einsum("apt,bpt,pt->ab", xr, xr, W) + panel.within_xx.sum((2, 3))
@@ -217,7 +221,7 @@ def twfe(
     if np.linalg.cond(A / np.outer(size, size)) > 1e10:
         raise ModelRefusal(
             f"difference in differences: {', '.join((*names, *(covariates[q] for q in kept)))} cannot be "
-            f"told apart (collinear); leave one out"
+            "told apart (collinear); leave one out"
         )
     beta = np.linalg.solve(A, right)
     slopes = np.zeros(len(covariates))
@@ -272,6 +276,11 @@ class _Within:
             practice = (by_practice - month @ self.weights.T) / self.practice
             values = values - practice[..., :, None] - month[..., None, :]
         return np.where(self.weights > 0, values, 0.0)
+
+
+def _labels(first: pd.Series, second: pd.Series) -> pd.Series:
+    """Two keys as one, in the order of the two."""
+    return first.astype(str).str.cat(second.astype(str), sep="\x1f")
 
 
 def _within(cells: Cells, first: str, second: str) -> np.ndarray:

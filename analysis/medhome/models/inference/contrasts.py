@@ -87,6 +87,25 @@ def month_shares(after: np.ndarray, exposure: np.ndarray | None = None) -> np.nd
     return signed_weights(size, after)
 
 
+def organization_shares(
+    members: np.ndarray, after: np.ndarray, exposure: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The contrast of months (J, T) of each organisation, and which organisations have one (J,).
+
+    Months without members are left out, their share goes to the organisation's other months on the same side
+    of the start; organisations without members on one side have no contrast (a row of zeros).
+    """
+    members, after = np.asarray(members, dtype=float), np.asarray(after, dtype=bool)
+    present = members > 0
+    kept = present[:, after].any(1) & present[:, ~after].any(1)
+    own = np.where(present, month_shares(after, exposure), 0.0)
+    own[~kept] = 0.0
+    for side, total in ((after, 1.0), (~after, -1.0)):
+        sums = own[:, side].sum(1, keepdims=True)
+        own[:, side] *= np.divide(total, sums, out=np.zeros_like(sums), where=sums != 0)
+    return own, np.asarray(kept)
+
+
 def contrasts(
     y: np.ndarray,
     members: np.ndarray,
@@ -94,22 +113,19 @@ def contrasts(
     after: np.ndarray,
     exposure: np.ndarray | None = None,
 ) -> Contrasts:
-    """Collapse an organisation-month panel (J, T) to one change for each organisation.
+    """Collapse an organisation-month panel (J, T) to one change for each organisation that has one.
 
-    Months without members are left out of that organisation's means (their shares go to its other months
-    on the same side of the start); organisations without members on one side are left out altogether.
+    Arguments as in `organization_shares`; y is in dollars PMPM, read only where there are members.
     """
-    y, members = np.asarray(y, dtype=float), np.asarray(members, dtype=float)
-    treated, after = np.asarray(treated, dtype=bool), np.asarray(after, dtype=bool)
-    shares = month_shares(after, exposure)
+    members, treated = np.asarray(members, dtype=float), np.asarray(treated, dtype=bool)
+    own, kept = organization_shares(members, after, exposure)
     present = members > 0
-    own = np.where(present, shares, 0.0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sides = own[:, after].sum(1, keepdims=True), -own[:, ~after].sum(1, keepdims=True)
-        own = own / np.where(after, *sides)
-    keep = present[:, after].any(1) & present[:, ~after].any(1)
-    change = (np.where(present, own, 0.0) * np.where(present, y, 0.0)).sum(1)
+    change = (own * np.where(present, y, 0.0)).sum(1)
     size = members.sum(1) / np.maximum(present.sum(1), 1)
     return Contrasts(
-        change=change[keep], members=size[keep], treated=treated[keep], months=y.shape[1], shares=shares
+        change=change[kept],
+        members=size[kept],
+        treated=treated[kept],
+        months=members.shape[1],
+        shares=month_shares(np.asarray(after, dtype=bool), exposure),
     )

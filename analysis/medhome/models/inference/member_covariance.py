@@ -106,8 +106,8 @@ def member_covariance(pairs: MonthPairs, months: Sequence[int] | np.ndarray) -> 
     }
     if not by_lag[0] > 0:
         raise ModelRefusal(
-            "member covariance: every member of an organisation costs the same in a month; "
-            "there is no variation between members to learn from"
+            "member covariance: every member of an organisation costs the same in a month; there is no "
+            "variation between members to learn from"
         )
     raw = np.array([[by_lag[abs(int(s - t))] for t in months] for s in months])
     values, vectors = np.linalg.eigh(raw)
