@@ -133,10 +133,13 @@ def test_no_small_count_follows_from_any_flow(drops, last):
 
 def test_small_organisations_and_the_next_smallest_are_withheld():
     table = organizations(A=5, B=300, C=40, D=900)
+    base = cohort()
+    shares = base.balance.assign(unit="mean")
     mixed = dataclasses.replace(
-        cohort(),
+        base,
+        balance=shares,
         organizations=table,
-        members={"treated": 500, "comparison": 1245},
+        members={"treated": 18_850, "comparison": 1245},
         practices={"treated": 25, "comparison": 80},
         clinicians={"treated": 391, "comparison": 160},
     )
@@ -160,7 +163,9 @@ def test_few_practices_are_withheld_without_the_members_numbers():
 
 def test_shares_of_few_people_are_withheld():
     base = whole().cohort  # 18,850 treated members
-    balance = base.balance.assign(treated=base.balance["treated"].mask(base.balance["unit"] == "share", 8 / 18_850))
+    balance = base.balance.assign(
+        treated=base.balance["treated"].mask(base.balance["unit"] == "share", 8 / 18_850)
+    )
     balance.loc[balance["characteristic"] == "pharmacy", "treated"] = 1 - 8 / 18_850
     balance.loc[balance["characteristic"] == "cancer", "treated"] = 12 / 18_850
     balance.loc[balance["characteristic"] == "asthma", "treated"] = 0.0

@@ -2,13 +2,15 @@
 
 A run is built in a folder of its own, ``.runs/.building-*`` below the report's folder, and becomes
 ``.runs/<run id>``. Readers follow ``current``, a link that one atomic rename points to the new run; the names
-beside it (``index.html`` and so on) are links through ``current`` and so change all at once. Where links cannot
-be made (Windows without the right to) the files are copied into place one by one instead.
+beside it (``index.html`` and so on) are links through ``current`` and so change all at once. Where links
+cannot be made (Windows without the right to) the files are copied into place one by one instead.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import itertools
 import os
 import shutil
 import tempfile
@@ -76,20 +78,19 @@ def publish(built: Path, root: Path, run_id: str) -> Path:
 
 def _place(built: Path, runs: Path, run_id: str) -> Path:
     """Move the built folder beside the other runs, under the first free name."""
-    if built.parent.resolve() != runs.resolve() and os.stat(built).st_dev != os.stat(runs).st_dev:
+    names = (run_id if number == 1 else f"{run_id}.{number}" for number in itertools.count(1))
+    target = next(runs / name for name in names if not (runs / name).exists())
+    try:
+        os.rename(built, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # only another file system asks for a copy
+            raise
         near = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=runs))
         try:
-            built = shutil.copytree(built, near, dirs_exist_ok=True, symlinks=True)
-        except BaseException:
+            os.rename(shutil.copytree(built, near, dirs_exist_ok=True), target)
+        finally:
             shutil.rmtree(near, ignore_errors=True)
-            raise
-    number = 1
-    while True:
-        target = runs / (run_id if number == 1 else f"{run_id}.{number}")
-        if not target.exists():
-            os.rename(built, target)
-            return target
-        number += 1
+    return target
 
 
 def _point_to(root: Path, target: Path) -> None:
