@@ -105,18 +105,16 @@ class Cells:
     def by(self, *keys: str) -> Cells:
         """Cells merged to coarser keys, exactly."""
         frame = self.frame
-        sums = {c: _exact_sum for c in ("rows", *self.moments)}
         if not keys:
             frame, keys = frame.assign(all="all"), ("all",)
-        merged = frame.groupby(list(keys), sort=True, observed=True).agg(sums).reset_index()
+        merged = _merged(frame, keys, ("rows", *self.moments))
         return Cells(keys=tuple(keys), scales=self.scales, frame=merged, weight_scale=self.weight_scale)
 
     def relabel(self, **columns: Sequence) -> Cells:
         """Cells with new or changed key columns, merged where the new keys coincide."""
         frame = self.frame.assign(**columns)
         keys = (*self.keys, *(c for c in columns if c not in self.keys))
-        sums = {c: _exact_sum for c in ("rows", *self.moments)}
-        merged = frame.groupby(list(keys), sort=True, observed=True).agg(sums).reset_index()
+        merged = _merged(frame, keys, ("rows", *self.moments))
         return Cells(keys=keys, scales=self.scales, frame=merged, weight_scale=self.weight_scale)
 
     def __add__(self, other: Cells) -> Cells:
@@ -127,8 +125,7 @@ class Cells:
         ):
             raise ValueError("only Cells with the same keys, variables and scales can be added")
         both = pd.concat([self.frame, other.frame], ignore_index=True)
-        sums = {c: _exact_sum for c in ("rows", *self.moments)}
-        merged = both.groupby(list(self.keys), sort=True, observed=True).agg(sums).reset_index()
+        merged = _merged(both, self.keys, ("rows", *self.moments))
         return Cells(keys=self.keys, scales=self.scales, frame=merged, weight_scale=self.weight_scale)
 
     def save(self, path: Path) -> None:
@@ -202,8 +199,19 @@ class Rows:
     weight_scale: int = WEIGHT_SCALE
 
 
-def _exact_sum(values: pd.Series) -> int:
-    return sum(int(v) for v in values)
+def _merged(frame: pd.DataFrame, keys: Sequence[str], sums: Sequence[str]) -> pd.DataFrame:
+    """One row per combination of the keys, in their order, with exact sums of whole numbers of any width."""
+    groups = frame.groupby(list(keys), sort=True, observed=True)
+    which = groups.ngroup().to_numpy()
+    order = np.argsort(which, kind="stable")
+    first = np.flatnonzero(np.diff(which[order], prepend=-1))
+    merged = frame.iloc[order[first]][list(keys)].reset_index(drop=True)
+    for name in sums:
+        values = frame[name].to_numpy()
+        if values.dtype == object or name != "rows":
+            values = np.array([int(v) for v in values], dtype=object)
+        merged[name] = np.add.reduceat(values[order], first) if len(first) else values[:0]
+    return merged
 
 
 def _fits(values: pd.Series) -> bool:
