@@ -1,6 +1,7 @@
 """A run: from a study file to a published report.
 
-The only place where evaluation, simulation and reporting meet.
+The only place where evaluation, simulation and reporting meet. The evaluation is imported where it is used: a
+notebook that only shows results must not wait for the statistics to load.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,6 @@ from typing import Any
 
 import pandas as pd
 
-from medhome import evaluate as evaluation
 from medhome.progress import Progress, silent
 from medhome.reporting import disclosure, manifest, publish, render, results_file, runner
 from medhome.reporting import verify as verification
@@ -24,6 +25,7 @@ from medhome.study.problems import StudyFileError
 from medhome.study.released import ReleasedRun
 from medhome.study.results import Evaluation, load_evaluation, save_evaluation
 from medhome.study.spec import StudySpec, read_study
+from medhome.version import __version__
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -76,6 +78,8 @@ def simulate(
 
 def check(study: Path, data: Path, through: str | None = None) -> pd.DataFrame:
     """Check a study file and its input tables. One row per rule (`DataQuality.rules`)."""
+    from medhome import evaluate as evaluation
+
     return evaluation.check(_spec(study, through), data)
 
 
@@ -108,11 +112,14 @@ def run(
     Everything is built in a folder of its own and published by one atomic replacement: a run that fails
     leaves an earlier report as it was.
     """
+    from medhome import evaluate as evaluation
+
     spec = _spec(study, through)
+    log = _RunLog(progress)
     root = out / spec.id / spec.periods.through
     with publish.building(root) as work:
         (work / "study.toml").write_text(_study_as_run(study, spec), encoding="utf-8")
-        found = evaluation.evaluate(spec, data, progress)
+        found = evaluation.evaluate(spec, data, log)
         released, gate = disclosure.release(found, spec.disclosure.floor)
         save_evaluation(released, work / "evaluation")
         parts = manifest.describe(spec, released, gate, package=PACKAGE, notebooks=notebooks_folder())
@@ -123,17 +130,20 @@ def run(
             work,
             jobs=jobs,
             timeout=timeout,
-            on_progress=progress,
+            on_progress=log,
         )
         render.render_pages(executed, work, released_run(work))
         manifest.write(parts, work)
-        progress("pages written", 0, 0)
+        log("pages written", 0, 0)
+        manifest.write_run_log(work, log.entries)
         publish.publish(work, root, parts.run_id)
     return Published(folder=root, run_id=parts.run_id, headline=results_file.headline(released))
 
 
 def verify(report: Path, data: Path, progress: Progress = silent) -> verification.Verification:
     """Run a published report again from its own study file and compare number by number."""
+    from medhome import evaluate as evaluation
+
     published = verification.read_published(report)
     spec = read_study(report / "study.toml")
     released, gate = disclosure.release(evaluation.evaluate(spec, data, progress), spec.disclosure.floor)
@@ -160,13 +170,29 @@ def released_run(folder: Path) -> ReleasedRun:
 
 @functools.cache
 def _small_demonstration() -> ReleasedRun:
+    from medhome import evaluate as evaluation
+
     with tempfile.TemporaryDirectory(prefix="medhome") as name:
         folder = Path(name)
         simulate(folder, "small")
         spec = read_study(folder / "study.toml")
         found: Evaluation = evaluation.evaluate(spec, folder, silent)
     released, _ = disclosure.release(found, spec.disclosure.floor)
-    return ReleasedRun(spec=spec, evaluation=released)
+    return ReleasedRun(spec=spec, evaluation=released, code_version=__version__)
+
+
+class _RunLog:
+    """Passes progress on, and notes when each stage ended: for ``run-log.json``, which is never hashed."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.began = progress, time.perf_counter()
+        self.entries: list[dict[str, Any]] = []
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if done == total:
+            seconds = round(time.perf_counter() - self.began, 3)
+            self.entries.append({"stage": stage, "seconds_since_start": seconds})
+        self.progress(stage, done, total)
 
 
 def _spec(study: Path, through: str | None) -> StudySpec:
