@@ -32,7 +32,7 @@ def wild_cluster(c: Contrasts, draws: np.ndarray) -> tuple[int, int]:
 
     >>> c = Contrasts(change=np.array([-9., 1., 2.]), members=np.ones(3), months=2,
     ...               treated=np.array([True, False, False]), shares=np.array([-1., 1.]))
-    >>> wild_cluster(c, rademacher(3, 8, np.random.default_rng(1)))
+    >>> wild_cluster(c, rademacher(3, 8, np.random.default_rng([1])))
     (2, 8)
     """
     weights = c.weights()
