@@ -15,7 +15,8 @@ def test_wide_integers_do_not_pass_through_a_float(tmp_path):
     with engine.session(tmp_path) as con:
         con.raw_sql(
             f"CREATE TABLE t AS SELECT {wide}::DECIMAL(38, 0) AS decimal_wide, {2**63 + 1}::HUGEINT AS huge, "
-            f"{2**53 + 1}::BIGINT AS whole, 1.25::DECIMAL(9, 2) AS money, DATE '2008-01-31' AS day")
+            f"{2**53 + 1}::BIGINT AS whole, 1.25::DECIMAL(9, 2) AS money, DATE '2008-01-31' AS day"
+        )
         row = engine.fetch(con.table("t")).iloc[0]
     assert (row["decimal_wide"], row["huge"], row["whole"]) == (wide, 2**63 + 1, 2**53 + 1)
     assert isinstance(row["decimal_wide"], int) and isinstance(row["huge"], int)

@@ -33,7 +33,12 @@ def _rows(table, *columns):
 def test_the_contract_shape(con, tmp_path, kind):
     inputs = sources.open_inputs(con, tiny.study(), tiny.write(tmp_path, tiny.frames(), kind))
     assert list(inputs) == [
-        "eligibility", "medical_claim", "pharmacy_claim", "provider_practice", "program_roster"]
+        "eligibility",
+        "medical_claim",
+        "pharmacy_claim",
+        "provider_practice",
+        "program_roster",
+    ]
     for name, table in inputs.items():
         known = {c.engine_name: c for c in contracts()[name].expanded()}
         assert set(table.columns) <= set(known)
@@ -76,7 +81,8 @@ def test_csv_parquet_and_parts_give_the_same_rows(con, tmp_path):
 def test_unknown_columns_are_ignored_and_series_are_read_as_far_as_they_go(con, tmp_path):
     tables = tiny.frames()
     tables["medical_claim"] = tables["medical_claim"].assign(
-        Diagnosis_Code_3="v22.1", diagnosis_code_2=None, shoe_size=44)
+        Diagnosis_Code_3="v22.1", diagnosis_code_2=None, shoe_size=44
+    )
     inputs = sources.open_inputs(con, tiny.study(), tiny.write(tmp_path, tables))
     claims = inputs["medical_claim"]
     assert "shoe_size" not in claims.columns
@@ -109,7 +115,7 @@ def test_every_fault_at_once(con, tmp_path):
     text = _problem(con, tiny.write(tmp_path, tables))
     assert "6 problems" in text
     assert "eligibility.parquet: column birth_date is missing" in text
-    assert 'column gender is missing' in text and 'the file has "gendr"' in text
+    assert "column gender is missing" in text and 'the file has "gendr"' in text
     assert 'medical_claim.parquet: column allowed_amount, row 7: "12,50"' in text
     assert 'medical_claim.parquet: column allowed_amount, row 10: "a lot"' in text
     assert 'provider_practice.parquet: column effective_start_date, row 2: "2008-02-31"' in text
@@ -218,8 +224,7 @@ def test_optional_tables_follow_the_study(con, tmp_path):
     tables = tiny.frames()
     for name in ("pharmacy_claim", "provider_practice", "program_roster"):
         del tables[name]
-    spec = tiny.study(
-        arms={"rule": "hash"}, attribution={"method": "rule"}, outcomes={"services": "medical"})
+    spec = tiny.study(arms={"rule": "hash"}, attribution={"method": "rule"}, outcomes={"services": "medical"})
     inputs = sources.open_inputs(con, spec, tiny.write(tmp_path, tables))
     assert list(inputs) == ["eligibility", "medical_claim"]
     spec = tiny.study(arms={"rule": "state", "treated_states": ["PA"]}, attribution={"method": "rule"})

@@ -1,6 +1,7 @@
 """The engine: DuckDB inside this process, spoken to through Ibis.
 
-`fetch` is the only function that brings rows back to Python. Settings that could let a result depend on the
+`fetch` is the only function that brings rows of an expression back to Python (`query` does it for the SQL
+that reads and checks files). Settings that could let a result depend on the
 machine are fixed here: rows keep their order, nothing is downloaded, the time zone is UTC.
 """
 
@@ -14,13 +15,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+import duckdb
 import ibis
 import ibis.backends.duckdb
 import pandas as pd
 import pyarrow as pa
 
+from medhome.study.problems import DataProblem
+
 Engine: TypeAlias = ibis.backends.duckdb.Backend
 """What `connect` returns and what functions of this room take as ``con``."""
+
+_NO_FAULT_OF_THE_FILE = (
+    duckdb.ParserException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.OutOfMemoryException,
+)
 
 _SPILL = "medhome-spill-"
 
@@ -55,7 +66,7 @@ def connect(threads: int = 2, memory_limit: str = "2GB", temp_folder: Path | str
 
 def close(con: Engine) -> None:
     """Close an engine and remove its spill folder."""
-    spill = Path(con.con.execute("SELECT current_setting('temp_directory')").fetchall()[0][0])
+    spill = Path(query(con, "SELECT current_setting('temp_directory')")[0][0])
     con.disconnect()
     if spill.name.startswith(_SPILL):
         shutil.rmtree(spill, ignore_errors=True)
@@ -86,6 +97,26 @@ def fetch(expr: ibis.Table) -> pd.DataFrame:
     """
     table = expr.to_pyarrow()
     return pd.DataFrame({name: _exact(table.column(name)) for name in table.column_names})
+
+
+def query(con: Engine, sql: str) -> list[tuple]:
+    """Rows of an SQL query as exact Python values: for files and input checks, which are the engine's own."""
+    return con.con.execute(sql).fetchall()
+
+
+@contextlib.contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Turn a failure of the engine to read a file into a `DataProblem` that names it.
+
+    A statement that the engine does not understand, and want of memory, are no fault of the file and pass.
+    """
+    try:
+        yield
+    except _NO_FAULT_OF_THE_FILE:
+        raise
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0].rstrip(": ")
+        raise DataProblem(f"{where}: cannot be read to its end ({reason}); copy or write it again") from None
 
 
 def _exact(column: pa.ChunkedArray) -> pd.Series:

@@ -19,7 +19,7 @@ import ibis
 from medhome.study.definitions import contract, contracts
 from medhome.study.problems import DataProblem
 from medhome.study.spec import StudySpec
-from medhome.tables.engine import Engine
+from medhome.tables.engine import Engine, query
 from medhome.tables.sources import native, synpuf
 
 _SOURCES = {"native": native.open_tables, "synpuf": synpuf.open_tables}
@@ -65,10 +65,20 @@ def located(table: str) -> str:
     return f"{table}__located"
 
 
+def columns_held(con: Engine, table: str) -> list[str]:
+    """The columns of an input table that its files hold (the others are nulls or defaults)."""
+    rows = query(
+        con,
+        "SELECT comment FROM (SELECT view_name AS name, comment FROM duckdb_views() UNION ALL "
+        f"SELECT table_name, comment FROM duckdb_tables()) WHERE name = '{located(table)}'",
+    )
+    return rows[0][0].split(",")
+
+
 def _forget(con: Engine) -> None:
     """Drop what an earlier study left in the engine under the names of input tables."""
     ours = {f"{table}{end}" for table in contracts() for end in ("", "__located", "__raw")}
-    held = con.raw_sql("SELECT table_name, table_type FROM information_schema.tables").fetchall()
+    held = query(con, "SELECT table_name, table_type FROM information_schema.tables")
     for name, kind in held:
         if name in ours:
             con.raw_sql(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {name}")

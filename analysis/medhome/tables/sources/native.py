@@ -9,8 +9,9 @@ from pathlib import Path
 import duckdb
 
 from medhome.study.definitions import Contract, contracts
+from medhome.study.problems import DataProblem
 from medhome.study.spec import StudySpec
-from medhome.tables.engine import Engine
+from medhome.tables.engine import Engine, query, reading
 from medhome.tables.sources.shape import Raw, needed, shape
 
 _MAGIC = b"PAR1"
@@ -29,13 +30,11 @@ def open_tables(con: Engine, spec: StudySpec, folder: Path, problems: list[str])
                 problems.append(_no_file(contract))
             continue
         before = len(problems)
-        raw = _read(con, contract, folder, parts, problems)
-        if raw is None:
-            continue
-        is_text = parts[0].suffix == ".csv"
-        shape(con, spec, contract, raw, problems, keep=is_text)
-        if is_text:
-            con.raw_sql(f"DROP TABLE {raw.relation}")
+        try:
+            with reading(", ".join(p.relative_to(folder).as_posix() for p in parts)):
+                _open(con, spec, contract, folder, parts, problems)
+        except DataProblem as problem:
+            problems.append(str(problem))
         if len(problems) == before:
             opened.append(contract.table)
     return opened
@@ -74,7 +73,7 @@ def read_parquet(
         fault = _parquet_fault(part)
         if fault is None:
             try:
-                described = con.raw_sql(f"DESCRIBE SELECT * FROM read_parquet({_quoted(part)})").fetchall()
+                described = query(con, f"DESCRIBE SELECT * FROM read_parquet({_quoted(part)})")
                 schemas[part] = {row[0].lower(): row[1] for row in described}
             except duckdb.Error as error:
                 fault = f"cannot be read as Parquet ({str(error).splitlines()[0]}); write it again"
@@ -127,18 +126,21 @@ def read_csv(con: Engine, relation: str, folder: Path, parts: list[Path], proble
     return Raw(relation=relation, columns=schema[0], lacking=schema[1], label=label)
 
 
-def _read(
-    con: Engine, contract: Contract, folder: Path, parts: list[Path], problems: list[str]
-) -> Raw | None:
-    reader = read_csv if parts[0].suffix == ".csv" else read_parquet
+def _open(
+    con: Engine, spec: StudySpec, contract: Contract, folder: Path, parts: list[Path], problems: list[str]
+) -> None:
+    is_text = parts[0].suffix == ".csv"
+    reader = read_csv if is_text else read_parquet
     raw = reader(con, f"{contract.table}__raw", folder, parts, problems)
     if raw is None:
-        return None
-    rows = con.raw_sql(f"SELECT count(*) FROM {raw.relation}").fetchall()[0][0]
+        return
+    rows = query(con, f"SELECT count(*) FROM {raw.relation}")[0][0]
     if rows == 0 and contract.required_by:
         problems.append(f"{raw.label}: no rows; a study needs {contract.grain}")
-        return None
-    return raw
+        return
+    shape(con, spec, contract, raw, problems, keep=is_text)
+    if is_text:
+        con.raw_sql(f"DROP TABLE {raw.relation}")
 
 
 def _no_file(contract: Contract) -> str:

@@ -1,0 +1,238 @@
+"""Are the input tables fit for this study? Counts, dollars and examples by rule, and what stops the study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import ibis
+import pandas as pd
+
+from medhome.study.definitions import contract
+from medhome.study.problems import DataProblem
+from medhome.study.spec import StudySpec
+from medhome.tables.coverage import period_rules
+from medhome.tables.engine import Engine, query, reading
+from medhome.tables.fingerprints import input_files
+from medhome.tables.rules import CLAIMS, Rule, finding, row_rules
+from medhome.tables.sources import columns_held, located
+
+COLUMNS = (
+    *("rule", "table", "column", "severity", "label"),
+    *("count", "rows", "share", "dollars_usd", "examples"),
+)
+
+_EXAMPLES = 5
+_MERGED = "enrolment__merged"
+
+
+def check_inputs(
+    con: Engine, inputs: Mapping[str, ibis.Table], spec: StudySpec, folder: Path | str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Do the input tables keep the rules that the study rests on, and what files are they?
+
+    Arguments
+        con, inputs: an engine and what `sources.open_inputs` opened in it.
+        spec: the study; its periods say which months must have claims.
+        folder: the folder of the files.
+
+    Returns two frames as `DataQuality` describes them: ``rules``, one row per rule (a rule that holds in
+    every column of a table has one row for the table), and ``inputs``, one row per file. Dollars are allowed
+    cost of the rows that break a rule. Raises one `DataProblem` that lists every broken rule of severity
+    "error" with count and examples.
+    """
+    folder = Path(folder)
+    with reading(str(folder)):
+        found = [row for table in inputs for row in _table_rules(con, table, spec)]
+        found += _enrolment_rules(con, inputs)
+        found += _roster_rules(con, inputs, spec)
+        found += period_rules(con, spec)
+        files = input_files(con, list(inputs), folder)
+    rules = pd.DataFrame(found, columns=list(COLUMNS)).astype({"share": float, "dollars_usd": float})
+    errors = rules[(rules["severity"] == "error") & (rules["count"] > 0)]
+    if len(errors):
+        raise DataProblem(_message(folder, errors))
+    return rules, files
+
+
+def _table_rules(con: Engine, table: str, spec: StudySpec) -> list[tuple]:
+    """The rules on single rows, in one pass, then the key; rules of a kind that all hold are one row."""
+    rules = row_rules(contract(table), columns_held(con, table), spec)
+    rows, counts, dollars = _count(con, located(table), rules, "allowed_cents" if table in CLAIMS else "0")
+    found: list[tuple] = []
+    seen: set[str] = set()
+    kinds = {"value_missing": "A required value is empty", "value_not_allowed": "A value is not in its list"}
+    kinds["date_before_1900"] = "A date lies before 1900"
+    broken = {rule.id for rule, count in zip(rules, counts, strict=True) if count}
+    for rule, count, cents in zip(rules, counts, dollars, strict=True):
+        if rule.id not in kinds or count:
+            where = _examples(con, rule) if count and rule.severity != "note" else ""
+            found.append(finding(rule, rule.label, count, rows, cents, where))
+        elif rule.id not in seen | broken:
+            seen.add(rule.id)
+            held = Rule(**{**vars(rule), "column": "", "label": kinds[rule.id]})
+            found.append(finding(held, held.label, 0, rows, 0, ""))
+    return found + _key_rule(con, table, rows)
+
+
+def _key_rule(con: Engine, table: str, rows: int) -> list[tuple]:
+    """Whether the key is unique: counting 64-bit hashes is quick and misses no repeat; then it is counted."""
+    about = contract(table)
+    if not about.key:
+        return []
+    key = ", ".join(about.key)
+    rule = Rule(
+        id="key_not_unique",
+        table=table,
+        column=key,
+        severity=about.key_severity,
+        label=f"The same {key} more than once",
+        broken="",
+    )
+    distinct = query(con, f"SELECT count(DISTINCT hash({key})) FROM {located(table)}")[0][0]
+    if distinct == rows:
+        return [finding(rule, rule.label, 0, rows, 0, "")]
+    cents = "sum(allowed_cents)" if table in CLAIMS else "0"
+    groups = f"FROM {located(table)} GROUP BY {key} HAVING count(*) > 1"
+    count, total = query(con, f"SELECT sum(n), sum(c) FROM (SELECT count(*) AS n, {cents} AS c {groups})")[0]
+    repeated = query(con, f"SELECT min((_file, _row)), {key} {groups} ORDER BY 1 LIMIT {_EXAMPLES}")
+    where = "; ".join(f"{file} row {row}: {_named(about.key, values)}" for (file, row), *values in repeated)
+    return [finding(rule, rule.label, count or 0, rows, total, where)]
+
+
+def _enrolment_rules(con: Engine, inputs: Mapping[str, ibis.Table]) -> list[tuple]:
+    """Claims and contacts against enrolment: people without a span, and services on days without one."""
+    con.raw_sql(
+        f"""CREATE OR REPLACE TEMP TABLE {_MERGED} AS
+        WITH spans AS (
+            SELECT person_id, enrollment_start_date AS first,
+                   coalesce(enrollment_end_date, DATE '9999-12-30') AS last
+            FROM eligibility WHERE person_id IS NOT NULL AND enrollment_start_date IS NOT NULL),
+        marked AS (
+            SELECT *, max(last) OVER (PARTITION BY person_id ORDER BY first, last
+                                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached
+            FROM spans),
+        grouped AS (
+            SELECT *, sum(CASE WHEN first <= reached + 1 THEN 0 ELSE 1 END) OVER (
+                PARTITION BY person_id ORDER BY first, last) AS stretch,
+                CASE WHEN first <= reached THEN 1 ELSE 0 END AS overlap
+            FROM marked)
+        SELECT person_id, min(first) AS first, max(last) AS last, sum(overlap) AS overlapping
+        FROM grouped GROUP BY person_id, stretch"""
+    )
+    overlaps = query(con, f"SELECT sum(overlapping) FROM {_MERGED}")[0][0]
+    spans = query(con, "SELECT count(*) FROM eligibility")[0][0]
+    rule = Rule(
+        id="spans_overlap",
+        table="eligibility",
+        column="enrollment_start_date",
+        severity="note",
+        label="Span that overlaps an earlier one of the person; merged",
+        broken="",
+    )
+    found = [finding(rule, rule.label, overlaps or 0, spans, 0, "")]
+    for table in inputs:
+        if table in (*CLAIMS, "care_management", "survey"):
+            found += _people_rules(con, table)
+    return found
+
+
+def _people_rules(con: Engine, table: str) -> list[tuple]:
+    claims = table in CLAIMS
+    day = CLAIMS.get(table, "NULL::DATE")
+    cents, live = ("allowed_cents", "x_claim_status <> 'denied'") if claims else ("0", "true")
+    joined = (
+        f"{located(table)} AS c LEFT JOIN (SELECT DISTINCT person_id FROM {_MERGED}) AS p USING (person_id) "
+        f"LEFT JOIN {_MERGED} AS s ON s.person_id = c.person_id AND {day} BETWEEN s.first AND s.last"
+    )
+    unknown = "p.person_id IS NULL AND c.person_id IS NOT NULL"
+    outside = f"p.person_id IS NOT NULL AND s.person_id IS NULL AND {live}"
+    stranger = Rule(
+        id="unknown_person",
+        table=table,
+        column="person_id",
+        severity="warning",
+        label="Person who is not in eligibility",
+        broken=unknown,
+    )
+    uncovered = Rule(
+        id="outside_enrolment",
+        table=table,
+        column=day,
+        severity="warning",
+        label="Service on a day when the person was not enrolled",
+        broken=outside,
+    )
+    rules = [stranger, uncovered] if claims else [stranger]
+    rows, counts, dollars = _count(con, joined, rules, cents)
+    return [
+        finding(rule, rule.label, count, rows, total, _examples(con, rule, joined) if count else "")
+        for rule, count, total in zip(rules, counts, dollars, strict=True)
+    ]
+
+
+def _count(con: Engine, relation: str, rules: list[Rule], cents: str) -> tuple[int, list[int], list[int]]:
+    """Rows of a relation, and for each rule the rows that break it and their cents."""
+    sums = ", ".join(f"sum(CASE WHEN {rule.broken} THEN 1 ELSE 0 END)" for rule in rules)
+    rows, *counts = query(con, f"SELECT count(*), {sums} FROM {relation}")[0]
+    counts = [int(c or 0) for c in counts]
+    hit = [i for i, count in enumerate(counts) if count]
+    dollars = [0] * len(rules)
+    if hit:
+        sums = ", ".join(f"sum(CASE WHEN {rules[i].broken} THEN {cents} END)" for i in hit)
+        for i, total in zip(hit, query(con, f"SELECT {sums} FROM {relation}")[0], strict=True):
+            dollars[i] = int(total or 0)
+    return rows, counts, dollars
+
+
+def _roster_rules(con: Engine, inputs: Mapping[str, ibis.Table], spec: StudySpec) -> list[tuple]:
+    """Whether both arms of the study's program have a unit."""
+    if spec.arms.placeholder or "program_roster" not in inputs:
+        return []
+    rows = query(con, "SELECT arm, count(*) FROM program_roster GROUP BY arm")
+    arms = dict(rows)
+    if spec.arms.program_id:
+        program = spec.arms.program_id.replace("'", "''")
+        mine = f"SELECT arm, count(*) FROM program_roster WHERE program_id = '{program}' GROUP BY arm"
+        arms = dict(query(con, mine))
+    said = f' of program "{spec.arms.program_id}" (arms.program_id)' if spec.arms.program_id else ""
+    found = []
+    for arm, words in (("program", "treated"), ("comparison", "comparison")):
+        rule = Rule(
+            id=f"{words}_arm_empty",
+            table="program_roster",
+            column="arm",
+            severity="error",
+            label=f'No unit{said} with arm "{arm}": the {words} arm would be empty',
+            broken="",
+        )
+        found.append(finding(rule, rule.label, int(not arms.get(arm)), sum(dict(rows).values()), 0, ""))
+    return found
+
+
+def _examples(con: Engine, rule: Rule, relation: str | None = None) -> str:
+    """Up to five rows that break a rule, by file, row and key."""
+    key = contract(rule.table).key or ("person_id",)
+    shown = ", ".join(f"c.{k}" for k in key)
+    rows = query(
+        con,
+        f"SELECT c._file, c._row, {shown} FROM {relation or f'{located(rule.table)} AS c'} "
+        f"WHERE {rule.broken} ORDER BY c._file, c._row LIMIT {_EXAMPLES}",
+    )
+    return "; ".join(f"{file} row {row}: {_named(key, values)}" for file, row, *values in rows)
+
+
+def _named(key: tuple[str, ...], values: list) -> str:
+    return ", ".join(f"{k} {v}" for k, v in zip(key, values, strict=True) if v is not None)
+
+
+def _message(folder: Path, errors: pd.DataFrame) -> str:
+    noun = "problem" if len(errors) == 1 else "problems"
+    lines = [f"{folder}: {len(errors)} {noun}"]
+    for row in errors.to_dict("records"):
+        said = f"{row['table']}: {row['label']}"
+        if row["examples"]:
+            rows = "1 row" if row["count"] == 1 else f"{row['count']:,} rows"
+            said += f" ({rows}; {row['examples']}); correct or leave out these rows"
+        lines.append(f"  {said}")
+    return "\n".join(lines)
