@@ -68,6 +68,17 @@ def row(table: pd.DataFrame, **cells) -> pd.DataFrame:
             {},
             '1 rows have unit_type "person"',
         ),
+        (
+            spoiled("provider_practice", x_primary_care="0"),
+            {},
+            r"none of 14 people can be attributed: medical_claim has no primary-care visit from "
+            r"2007-10 to 2007-12 \(attribution.lookback_months = 3\)",
+        ),
+        (
+            spoiled("eligibility", enrollment_start_date="2009-01-01", enrollment_end_date=None),
+            {},
+            r"eligibility: nobody is enrolled in a month analysed \(2008-01 to 2008-06\)",
+        ),
     ],
 )
 def test_a_roster_that_cannot_be_read_as_meant_is_refused(con, tmp_path, tables, changes, message):

@@ -14,6 +14,7 @@ import pandas as pd
 from ibis import _
 from ibis.expr.types import BooleanValue, Table
 
+from medhome.study.periods import month_name
 from medhome.study.problems import DataProblem
 from medhome.study.results import Attrition
 from medhome.study.spec import StudySpec
@@ -202,27 +203,46 @@ def _attrition_frame(steps: tuple[Rule, ...], members: pd.DataFrame, amounts: pd
 
 
 def _refuse_empty_arm(frame: pd.DataFrame, steps: tuple[Rule, ...], spec: StudySpec) -> None:
-    final = frame[frame["step"] == len(steps) - 1]
-    counts = dict(zip(final["arm"], final["members"], strict=True))
-    for arm in ARMS:
-        if counts.get(arm, 0):
-            continue
-        flow = "; ".join(
-            f"{rule.label}: {int(frame.loc[(frame['step'] == i) & (frame['arm'] == arm), 'members'].sum())}"
-            for i, rule in enumerate(steps)
+    first, final = frame[frame["step"] == 0], frame[frame["step"] == len(steps) - 1]
+    enrolled = ", ".join(f"{n} {arm}" for arm, n in zip(first["arm"], first["members"], strict=True))
+    if not first["members"].sum():
+        raise DataProblem(
+            f"eligibility: nobody is enrolled in a month analysed ({spec.periods.baseline_first} to "
+            f"{spec.periods.through}); check periods of the study file and the enrolment dates"
         )
-        total = frame.loc[frame["step"] == 0].set_index("arm")["members"].to_dict()
-        enrolled = ", ".join(f"{int(n)} {a}" for a, n in total.items())
-        if spec.arms.rule == "state":
-            key = f"arms.treated_states = {spec.arms.treated_states}: check the states in eligibility.state"
-        elif spec.arms.rule == "hash":
-            key = f"arms.treated_share = {spec.arms.treated_share}: too few people for placeholder arms"
-        else:
-            key = (
-                f'arms.program_id = "{spec.arms.program_id}": check the arms and units of program_roster '
-                "against practice_id and organization_id of provider_practice"
-            )
+    if not first.loc[first["arm"] != UNATTRIBUTED, "members"].sum():
+        raise DataProblem(
+            f"none of {first['members'].sum()} people can be attributed: {_attribution_advice(spec)}"
+        )
+    for arm, left in zip(final["arm"], final["members"], strict=True):
+        if left or arm not in ARMS:
+            continue
+        mine = frame[frame["arm"] == arm]
+        flow = "; ".join(f"{label}: {n}" for label, n in zip(mine["label"], mine["members"], strict=True))
         raise DataProblem(
             f"the {arm} arm is empty: no member is left in it. Members of this arm by rule: {flow}. "
-            f"Enrolled at first: {enrolled}. {key}"
+            f"Enrolled at first: {enrolled}. {_arm_advice(spec)}"
         )
+
+
+def _arm_advice(spec: StudySpec) -> str:
+    if spec.arms.rule == "state":
+        return f"arms.treated_states = {spec.arms.treated_states}: check the states in eligibility.state"
+    if spec.arms.rule == "hash":
+        return f"arms.treated_share = {spec.arms.treated_share}: too few people for placeholder arms"
+    return (
+        f'arms.program_id = "{spec.arms.program_id}": check the arms and units of program_roster against '
+        "practice_id and organization_id of provider_practice"
+    )
+
+
+def _attribution_advice(spec: StudySpec) -> str:
+    first = spec.periods.baseline.first
+    if spec.attribution.method == "roster":
+        return f"provider_attribution has no practice for anybody in year_month {month_name(first)}"
+    months = spec.attribution.lookback_months
+    return (
+        f"medical_claim has no primary-care visit from {month_name(first - months)} to "
+        f"{month_name(first - 1)} (attribution.lookback_months = {months}) whose rendering_npi is in provider_practice with "
+        "x_primary_care 1 on that day"
+    )
