@@ -241,8 +241,8 @@ def _attribution_advice(spec: StudySpec) -> str:
     if spec.attribution.method == "roster":
         return f"provider_attribution has no practice for anybody in year_month {month_name(first)}"
     months = spec.attribution.lookback_months
+    since, until = month_name(first - months), month_name(first - 1)
     return (
-        f"medical_claim has no primary-care visit from {month_name(first - months)} to "
-        f"{month_name(first - 1)} (attribution.lookback_months = {months}) whose rendering_npi is in provider_practice with "
-        "x_primary_care 1 on that day"
+        f"medical_claim has no primary-care visit from {since} to {until} (attribution.lookback_months = "
+        f"{months}) whose rendering_npi is in provider_practice with x_primary_care 1 on that day"
     )
