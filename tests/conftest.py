@@ -9,6 +9,10 @@ import os
 import shutil
 from pathlib import Path
 
+# As every report is made (study/provenance.py): one thread of linear algebra, set before numpy is imported.
+# Small matrices on many threads, with tests side by side on the same cores, take thirty times as long.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
 import pytest
 from hypothesis import settings
 
