@@ -235,6 +235,7 @@ def test_describe_balance_and_organizations(dozen_built):
     assert balance.loc["baseline_pmpm", "treated"] == pytest.approx(560.10 / 6)
     assert balance.loc["baseline_pmpm", "comparison"] == pytest.approx(2025.00 / 22)
     assert balance.loc["expected_pmpm", "treated"] == pytest.approx(1.255)
+    assert set(balance["unit"]) == {"years", "share", "USD PMPM"}
     organizations = found.organizations.set_index("organization_id")
     assert organizations["label"].to_dict() == {"O1": "Program", "O2": "Comparison 01", "O3": "Comparison 02"}
     assert organizations.loc["O2", ["practices", "clinicians", "members"]].tolist() == [

@@ -71,10 +71,10 @@ def _balance(panel: Panel, spec: StudySpec) -> pd.DataFrame:
     ]
     characteristics += [(t, label, "share", rows[t].to_numpy(dtype=float)) for t, label in conditions.items()]
     pmpm = rows["cost_cents"].to_numpy(dtype=float) / 100 / weight
-    characteristics.append(("baseline_pmpm", "Cost at baseline (allowed, capped)", "usd_pmpm", pmpm))
+    characteristics.append(("baseline_pmpm", "Cost at baseline (allowed, capped)", "USD PMPM", pmpm))
     if panel.scored:
         expected = rows["expected_cents"].to_numpy(dtype=float) / 100
-        characteristics.append(("expected_pmpm", "Expected cost (risk model)", "usd_pmpm", expected))
+        characteristics.append(("expected_pmpm", "Expected cost (risk model)", "USD PMPM", expected))
     found = []
     for name, label, unit, values in characteristics:
         mean, variance = {}, {}
