@@ -230,7 +230,8 @@ def _medical(
     kind, owner, day = events.kind[chosen].astype(np.int64), person[chosen], day[chosen]
     right = _cents(usd[chosen])
     stay = (kind == costs.INPATIENT) | (kind == costs.DELIVERY)
-    length = np.where(stay, 1 + rng.poisson(np.minimum(right / 100 / 5000, 20)), 0)
+    # From amounts before the effect: two worlds that differ in the effect alone have the same lines.
+    length = np.where(stay, 1 + rng.poisson(np.minimum(events.usd[chosen] / 5000, 20)), 0)
     end = day + length
     dead = members.death_day[owner]
     end = np.where((dead >= 0) & (end > dead), np.maximum(dead, day), end)

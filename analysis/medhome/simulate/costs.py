@@ -227,7 +227,7 @@ def additive_means(world: WorldSettings, providers: Providers, plans: list[CostP
     dollars, count = dollars.reshape(shape), count.reshape(shape)
     opening = slice(world.baseline.first - world.months.first, world.start_offset)
     path = trend(world) * season(world)
-    path = world.mean_pmpm_usd * (path / path[opening].mean() - 1)
+    path = world.mean_pmpm_usd * (path / np.average(path[opening], weights=count[:, opening].sum(axis=0)) - 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         raw = dollars / count
         members = count[:, opening].sum(axis=1)

@@ -26,6 +26,8 @@ _SITE_KINDS = (FAMILY, INTERNAL, FAMILY, PEDIATRICS)
 # Share of the members enrolled at the world's start who are attributed later (a visit in the look-back,
 # a member-month after it), by kind of site; measured on simulated members, fixes how many are enrolled.
 _ATTRIBUTED_SHARE = (0.645, 0.632, 0.668)
+# Without entrants nobody joins in the look-back, and fewer are attributed.
+_ATTRIBUTED_WITHOUT_ENTRANTS = 0.92
 _STEP_LEVELS, _STEP_SHOCKS, _STEP_CLINICIANS = 1, 2, 3
 
 
@@ -133,7 +135,10 @@ def build_providers(world: WorldSettings) -> Providers:
     rng = np.random.default_rng([world.seed, _STEP_LEVELS])
     share = rng.uniform(0.8, 1.2, len(site_organization))
     share /= np.bincount(site_organization, share)[site_organization]
-    enrolled = np.maximum(5, np.rint(sizes[site_organization] * share / np.array(_ATTRIBUTED_SHARE)[kind]))
+    attributed = np.array(_ATTRIBUTED_SHARE)[kind]
+    if not world.entrants_replace_leavers:
+        attributed = attributed * _ATTRIBUTED_WITHOUT_ENTRANTS
+    enrolled = np.maximum(5, np.rint(sizes[site_organization] * share / attributed))
     organization_level = rng.standard_normal(organizations) * world.organization_sd_pmpm_usd
     site_level = rng.standard_normal(len(kind)) * world.practice_sd_pmpm_usd
 

@@ -233,7 +233,8 @@ def _tally(
     }
     share = 1 - 1 / factor
     for lines, day in ((medical, medical.start_day), (pharmacy, pharmacy.day)):
-        inside = (lines.event >= 0) & (lines.paid_day <= claims.paid_until(world))
+        inside = (lines.event >= 0) & (lines.version != claims.DENIED)
+        inside &= lines.paid_day <= claims.paid_until(world)
         inside &= np.where(lines.event >= 0, counted[lines.event], False)
         effect["paid_by_cut"] += share * float(lines.allowed_cents[inside].sum()) / 100
         lag = months_of(lines.paid_day) - months_of(day)

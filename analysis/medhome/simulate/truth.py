@@ -19,8 +19,8 @@ HOW = {
     "E3": "The injected effect: change on the additive scale, over treated member-months after the start, "
     "uncapped or capped alike; every practice's true mean is its constant plus one path that all share.",
     "E1": "A_T1 - A_T0 * (A_C1 / A_C0) * rho, from true means; rho from true needs frozen at the baseline.",
-    "E2": "Level gap given risk: mean of true cost less what the members' own needs explain, treated less "
-    "comparison, after the start, with the effect.",
+    "E2": "Level gap given risk: A_T1 - (A_C1 + slope * (R_T1 - R_C1)), slope of true means on true needs "
+    "frozen at the baseline, in the comparison after the start.",
     "E5_level": "A_T1 - A_C1 * R_T1 / R_C1, from true means and true needs frozen at the baseline.",
     "E5_trend_points": "100 * (A_T1 / A_T0 - A_C1 / A_C0 * rho), percentage points of trend.",
 }
@@ -67,15 +67,16 @@ class Truth:
 class Sums:
     """Sums over the cohort's member-months: arm (0 comparison, 1 treated) x period (0 baseline, 1 after).
 
-    ``dollars`` are true means with persistent levels; ``level`` what these lie above the cost that the
-    members' own needs explain; ``risk`` the needs at the first month analysed; ``exposed`` member-months in
-    the program.
+    ``dollars`` are true means with persistent levels; ``level`` these levels; ``risk`` the needs at the first
+    month analysed, with their squares and products with dollars; ``exposed`` member-months in the program.
     """
 
     months: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
     dollars: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
     level: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
     risk: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
+    risk_risk: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
+    risk_dollars: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
     exposed: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
 
 
@@ -95,15 +96,18 @@ def add_chunk(
     # Need, frozen at the first month analysed, without trend.
     opening = np.full(members.count, np.nan)
     opening[person[::-1]] = (mean / trend(world)[month])[::-1]
-    level = mean * (means.persistent_factor[site, month] - 1)
+    dollars = mean * means.persistent_factor[site, month]
+    risk = opening[person]
     arm = providers.site_program[members.site[person]].astype(int)
     after = (month >= world.start_offset).astype(int)
     cell = arm * 2 + after
     for total, values in (
         (sums.months, None),
-        (sums.dollars, mean + level),
-        (sums.level, level),
-        (sums.risk, opening[person]),
+        (sums.dollars, dollars),
+        (sums.level, providers.persistent_level_usd[site]),
+        (sums.risk, risk),
+        (sums.risk_risk, risk * risk),
+        (sums.risk_dollars, risk * dollars),
         (sums.exposed, ((after == 1) & providers.site_program[site]).astype(float)),
     ):
         total += np.bincount(cell, values, minlength=4).reshape(2, 2)
@@ -118,11 +122,14 @@ def truths(sums: Sums, effect_pmpm_usd: float) -> tuple[dict[str, float], dict[s
     (a_c0, a_c1), (a_t0, a_t1) = mean
     (r_c0, r_c1), (r_t0, r_t1) = risk
     rho = (r_t1 / r_t0) / (r_c1 / r_c0)
+    # The comparison's dollars after the start per dollar of need at baseline.
+    spread = sums.risk_risk[0, 1] / sums.months[0, 1] - r_c1**2
+    slope = (sums.risk_dollars[0, 1] - sums.dollars[0, 1] * r_c1) / sums.months[0, 1] / spread
     effect = effect_pmpm_usd * (exposed[1, 1] - exposed[0, 1])
     out = {
         "E3": effect,
         "E1": a_t1 - a_t0 * (a_c1 / a_c0) * rho,
-        "E2": level[1, 1] - level[0, 1] + effect,
+        "E2": a_t1 - (a_c1 + slope * (r_t1 - r_c1)),
         "E5_level": a_t1 - a_c1 * r_t1 / r_c1,
         "E5_trend_points": 100 * (a_t1 / a_t0 - a_c1 / a_c0 * rho),
     }
@@ -136,6 +143,7 @@ def truths(sums: Sums, effect_pmpm_usd: float) -> tuple[dict[str, float], dict[s
         "R_C0": r_c0,
         "R_C1": r_c1,
         "rho": rho,
+        "slope": slope,
         "level_T0": level[1, 0],
         "level_T1": level[1, 1],
         "level_C0": level[0, 0],

@@ -26,8 +26,9 @@ from medhome.simulate.world import WorldSettings
 PAYER, PLANS, DATA_SOURCE = "Simulated Health Plan", ("PPO", "HMO"), "simulated"
 PROGRAM_ID = "PCMH"
 _NO_DICTIONARY = {"claim_id", "allowed_amount", "paid_amount", "x_adjusts_claim_id"}
-_STATUS = ("paid", "denied", "reversed", "paid")  # by version
-_ADJUSTMENT = ("original", "original", "void", "replacement")
+_STATUS = ("paid", "denied", "reversed")
+_ADJUSTMENT = ("original", "void", "replacement")
+_STATUS_OF_VERSION, _ADJUSTMENT_OF_VERSION = np.array([0, 1, 2, 0]), np.array([0, 0, 1, 2])
 _SUFFIX = ("", "D", "V", "R")
 
 
@@ -45,9 +46,15 @@ def dates(days: np.ndarray, missing: np.ndarray | None = None) -> pa.Array:
 
 
 def coded(index: np.ndarray, vocabulary: Iterable[str]) -> pa.Array:
-    """Places in a vocabulary as text; null where negative."""
+    """Places in a vocabulary as text; null where negative.
+
+    The words must differ: of a dictionary with repeated words pyarrow writes bytes that vary from run to run.
+    """
+    words = list(vocabulary)
+    if len(set(words)) != len(words):
+        raise ValueError(f"a word stands twice in the vocabulary {words[:10]}")
     return pa.DictionaryArray.from_arrays(
-        pa.array(index.astype(np.int32), mask=index < 0), pa.array(list(vocabulary), type=pa.string())
+        pa.array(index.astype(np.int32), mask=index < 0), pa.array(words, type=pa.string())
     )
 
 
@@ -168,8 +175,8 @@ def medical_table(
         "allowed_amount": money(kept("allowed_cents")),
         "paid_amount": money(kept("paid_cents")),
         "paid_date": dates(kept("paid_day")),
-        "x_claim_status": coded(kept("version"), _STATUS),
-        "x_adjustment_type": coded(kept("version"), _ADJUSTMENT),
+        "x_claim_status": coded(_STATUS_OF_VERSION[kept("version")], _STATUS),
+        "x_adjustment_type": coded(_ADJUSTMENT_OF_VERSION[kept("version")], _ADJUSTMENT),
         "x_adjusts_claim_id": acts,
     }
     return pa.table(columns)
@@ -214,8 +221,8 @@ def pharmacy_table(
             "allowed_amount": money(kept("allowed_cents")),
             "paid_amount": money(kept("paid_cents")),
             "paid_date": dates(kept("paid_day")),
-            "x_claim_status": coded(kept("version"), _STATUS),
-            "x_adjustment_type": coded(kept("version"), _ADJUSTMENT),
+            "x_claim_status": coded(_STATUS_OF_VERSION[kept("version")], _STATUS),
+            "x_adjustment_type": coded(_ADJUSTMENT_OF_VERSION[kept("version")], _ADJUSTMENT),
             "x_adjusts_claim_id": acts,
         }
     )
