@@ -273,7 +273,8 @@ def _peer_gap(rows: Rows, predicted: np.ndarray) -> peers.LevelGap:
     gap = np.bincount(code, weights=residual) / exposure
     is_treated = np.array([name.endswith("\x1ftreated") for name in names])
     spread = float((residual[~treated] ** 2).sum() / months[~treated].sum())
-    return peers.level_gap(gap, exposure, is_treated, spread)
+    mean = frame.loc[~treated, OUTCOME].sum() / rows.scale / months[~treated].sum()
+    return peers.level_gap(gap, exposure, is_treated, spread, float(mean))
 
 
 def _moved(interval: tuple[float, float] | None, by: float) -> tuple[float, float] | None:
