@@ -87,7 +87,7 @@ class DataTable:
         writer = csv.writer(out, lineterminator="\n")
         every = [c for column in self.columns for c in (column, column.beneath) if c is not None]
         names = [n for c in every for n in (c.name, c.upper) if n]
-        raw = {c.name: c.raw for c in every}
+        raw = {n: c.raw for c in every for n in (c.name, c.upper)}
         writer.writerow(names)
         for row in self._rows():
             writer.writerow(

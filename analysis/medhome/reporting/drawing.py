@@ -73,7 +73,7 @@ class Figure:
 
 def canvas(width: int, height: int, rows: int = 1) -> Any:
     layout = ConstrainedLayoutEngine(w_pad=2 / 72, h_pad=3 / 72, hspace=0.06)
-    figure = MplFigure(figsize=(width / 72, height / 72), layout=layout)
+    figure = MplFigure(figsize=(width / 72, height / 72), dpi=72, layout=layout)
     axes = figure.subplots(rows, 1)
     for one in np.atleast_1d(axes):
         one.set_axisbelow(True)

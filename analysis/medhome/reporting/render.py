@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 _HEADING = re.compile(r"<h([23])\b[^>]*?\bid=\"([^\"]+)\"[^>]*>(.*?)</h\1>", re.DOTALL)
+_ANCHOR = re.compile(r"<a class=\"anchor-link\"[^>]*>[^<]*</a>")
 _TAG = re.compile(r"<[^>]+>")
 
 
@@ -69,6 +70,7 @@ def render_page(executed: Path, out: Path, context: Mapping[str, Any]) -> Path:
     page, _ = exporter.from_notebook_node(notebook, resources={"medhome": shown})
     shown["contents"] = contents(page)
     page, _ = exporter.from_notebook_node(notebook, resources={"medhome": shown})
+    page = _ANCHOR.sub("", page)  # nbconvert gives headings an id only together with a link to themselves
     page = "\n".join(line.rstrip() for line in page.strip().split("\n")) + "\n"
     findings = signs_of_chance(page, folders=(out.parent, executed.parent))
     if findings:
@@ -86,7 +88,7 @@ def contents(page: str) -> list[Heading]:
     """
     main = page[page.find("<main") :]
     return [
-        Heading(int(level), html.unescape(anchor), html.unescape(_TAG.sub("", text)).strip())
+        Heading(int(level), html.unescape(anchor), html.unescape(_TAG.sub("", _ANCHOR.sub("", text))).strip())
         for level, anchor, text in _HEADING.findall(main)
     ]
 
@@ -104,6 +106,4 @@ def _exporter() -> HTMLExporter:
         def get_prefix_root_dirs(self) -> list[str]:
             return installed or jupyter_path()  # a user's own folder only where pip installed nbconvert there
 
-    return Exporter(
-        template_name="medhome", extra_template_basedirs=[str(TEMPLATES)], exclude_anchor_links=True
-    )
+    return Exporter(template_name="medhome", extra_template_basedirs=[str(TEMPLATES)])

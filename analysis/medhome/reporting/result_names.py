@@ -17,6 +17,11 @@ class Column:
     digits: int = 0
     of: str = ""  # the count that it rests on: withheld together
 
+    @property
+    def to_the_cent(self) -> bool:
+        """A sum of dollars, which is a whole number of cents and so the same on every machine."""
+        return self.kind == "exact" and self.unit == USD
+
 
 @dataclass(frozen=True)
 class Table:

@@ -1,8 +1,8 @@
 """``results.json``: every number of an evaluation under a stable name. The report is a view of it.
 
 Names do not change from release to release: a reader may follow ``did.total_pmpm`` through the years. Values
-are rounded to 10 significant digits, since the digits beyond differ from machine to machine. A number that
-was withheld has the value null and says so, without saying why.
+are rounded to 10 significant digits, since the digits beyond differ from machine to machine; sums of dollars
+are exact to the cent. A number that was withheld has the value null and says so, without saying why.
 """
 
 from __future__ import annotations
@@ -122,24 +122,30 @@ def _estimate(estimate: Estimate) -> Number:
 
 
 def _number(value: Any, column: Column, label: str) -> Number:
+    plain = _plain(value)
+    if plain is not None and column.kind == "count":
+        plain = int(plain)
+    elif plain is not None and column.to_the_cent:
+        plain = round(float(value), 2) + 0.0
     return {
-        "value": int(value) if column.kind == "count" and _plain(value) is not None else _plain(value),
+        "value": plain,
         "unit": column.unit,
         "kind": column.kind,
         "digits": column.digits,
         "label": label,
-        "tolerance": dict(TOLERANCES.get(column.kind, {})),
+        "tolerance": {} if column.to_the_cent else dict(TOLERANCES.get(column.kind, {})),
     }
 
 
 def _uncertainty(se: Any, p: Any, ci90: Any, ci95: Any, df: Any = None) -> Number:
     found: Number = {}
     for name, value in (("se", se), ("p", p), ("df", df)):
-        if value is not None and not pd.isna(value):
+        if _plain(value) is not None:
             found[name] = _plain(value)
     for name, ci in (("ci90", ci90), ("ci95", ci95)):
-        if ci is not None and not any(v is None or pd.isna(v) for v in ci):
-            found[name] = [_plain(v) for v in ci]
+        bounds = [] if ci is None else [_plain(v) for v in ci]
+        if bounds and None not in bounds:
+            found[name] = bounds
     return found
 
 

@@ -16,9 +16,11 @@ from collections.abc import Iterator
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as MplFigure
+from matplotlib.lines import Line2D
 
 PALETTE = {
     "ink": "#1b1f23",
@@ -166,11 +168,12 @@ def _page_font(match: re.Match[str]) -> str:
     return f"font-size: {match['size']}px{weight}"
 
 
-def _marks(artist: object) -> int:
+def _marks(artist: Artist) -> int:
     if isinstance(artist, PathCollection):
         return len(artist.get_offsets())
-    marker = getattr(artist, "get_marker", lambda: "None")()
-    return 0 if marker in ("None", "", None) else len(np.atleast_1d(artist.get_xdata()))  # type: ignore[attr-defined]
+    if isinstance(artist, Line2D) and artist.get_marker() not in ("None", "", None):
+        return int(np.size(artist.get_xdata()))
+    return 0
 
 
 def ids(svg: str) -> Iterator[str]:

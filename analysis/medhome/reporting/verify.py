@@ -1,8 +1,9 @@
 """Do the numbers of a published report come out again? One verdict for each number.
 
-same: equal after rounding to 10 significant digits. agrees: within the tolerance of its kind. differs: not.
-missing: published, but not found again. new: found, but not published. Beside the verdicts stand the inputs,
-packages, parameters and code that are not as the manifest of the published report says.
+same: equal after rounding to 10 significant digits (counts and sums of dollars: equal). agrees: within the
+tolerance of its kind. differs: not. missing: published, but not found again. new: found, but not published.
+Beside the verdicts stand the inputs, packages, parameters and code that are not as the manifest of the
+published report says.
 """
 
 from __future__ import annotations
@@ -197,10 +198,10 @@ def _compare(part: str, before: Any, now: Any, published: Mapping[str, Any]) -> 
     numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (before, now))
     if not numeric:
         return "same" if before == now else "differs"
-    if significant(before) == significant(now):
-        return "same"
     kind = "count" if part.startswith("n ") else str(published.get("kind"))
-    allowed = {**TOLERANCES.get(kind, {}), **(published.get("tolerance") or {})} if kind != "count" else {}
+    allowed = {} if kind == "count" else published.get("tolerance", TOLERANCES.get(kind, {}))
+    if before == now or (allowed and significant(before) == significant(now)):
+        return "same"
     if not allowed:
         return "differs"
     # An estimate near zero is as exact as its standard error, not as itself.
