@@ -72,7 +72,7 @@ def simulate(
     if seed is not None:
         changes["seed"] = seed
     if effect_pmpm is not None:
-        changes["effect_pmpm"] = effect_pmpm
+        changes["effect_pmpm_usd"] = effect_pmpm
     return simulate_world(dataclasses.replace(settings, **changes), folder).to_plain()
 
 

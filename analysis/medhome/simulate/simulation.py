@@ -149,6 +149,13 @@ def _effect_factor(
             f"world {world.name!r}: the effect takes {-change:,.0f} dollars from care of "
             f"{reach:,.0f}; choose a smaller effect_pmpm_usd or effect_share"
         )
+    # Amounts are rounded to cents: two small corrections bring the rounded total to the wanted one.
+    for _ in range(2):
+        found = 0.0
+        for events, applies, measured in treated_events.values():
+            usd = events.usd[applies & measured]
+            found += float((np.rint(usd * factor * 100) - np.rint(usd * 100)).sum()) / 100
+        factor += (change - found) / reach if reach else 0.0
     return treated_events, factor, change / max(1, months)
 
 

@@ -53,9 +53,12 @@ class Truth:
     means: dict[str, float]
     counts: dict[str, Any]
 
+    def to_plain(self) -> dict[str, Any]:
+        """As ``truth.json`` holds it."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
     def to_json(self) -> str:
-        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return json.dumps(plain, indent=2, sort_keys=True) + "\n"
+        return json.dumps(self.to_plain(), indent=2, sort_keys=True) + "\n"
 
     def write(self, folder: Path) -> None:
         part = folder / ".truth.json.part"
