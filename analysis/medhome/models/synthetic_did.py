@@ -103,18 +103,18 @@ def _frank_wolfe(
     A, b = centred[:, :-1], centred[:, -1]
     weights = np.full(A.shape[1], 1 / A.shape[1]) if start is None else start
     ridge = len(A) * penalty**2
-    last = np.inf
+    last, error = np.inf, A @ weights - b
     for step in range(steps):
-        error = A @ weights - b
         gradient = error @ A + ridge * weights
+        best = int(gradient.argmin())
         toward = -weights
-        toward[np.argmin(gradient)] += 1.0
-        if not toward.any():
+        toward[best] += 1.0
+        moved = A[:, best] - b - error  # A @ toward
+        curve = moved @ moved + ridge * (toward @ toward)
+        if curve == 0.0:
             break
-        moved = A @ toward
-        length = -(gradient @ toward) / (moved @ moved + ridge * (toward @ toward))
-        weights = weights + min(1.0, max(0.0, length)) * toward
-        error = A @ weights - b
+        length = min(1.0, max(0.0, -(gradient @ toward) / curve))
+        weights, error = weights + length * toward, error + length * moved
         value = penalty**2 * (weights @ weights) + (error @ error) / len(A)
         if step > 0 and last - value <= tolerance**2:
             break
