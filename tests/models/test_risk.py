@@ -132,12 +132,39 @@ def test_a_term_with_few_members_is_merged_and_said():
     assert row["status"] == "merged" and row["coefficient_cents"] == 0
 
 
+def test_small_age_bands_share_the_coefficient_of_the_next_one():
+    rows = world()
+    frame = rows.frame.copy()
+    # Women 18 to 34 split so that the younger band holds three members of the comparison arm.
+    own = (frame["age_sex:F18-34"] == 1) & (frame["arm"] == "comparison")
+    young = own & (own.cumsum() <= 3)
+    frame["age_sex:F18-24"] = young.astype(int)
+    frame["age_sex:F25-34"] = frame["age_sex:F18-34"] - frame["age_sex:F18-24"]
+    terms = {"age_sex:F18-24": "Women 18 to 24", "age_sex:F25-34": "Women 25 to 34"}
+    terms |= {k: v for k, v in TERMS.items() if k != "age_sex:F18-34"}
+    model, whole = risk.fit(Rows(frame=frame, terms=terms), study()), risk.fit(rows, study())
+    assert any("Women 18 to 24 with Women 25 to 34" in n for n in model.notes)
+    assert_allclose(model.predict(frame), whole.predict(frame), rtol=1e-9)
+    shown = model.terms.set_index("term")["coefficient_cents"]
+    assert shown["age_sex:F18-24"] == shown["age_sex:F25-34"]
+
+
+def test_a_sex_with_few_members_joins_the_reference():
+    rows = world()
+    frame = rows.frame.copy()
+    men = frame.index[(frame["age_sex:M18-64"] == 1) & (frame["arm"] == "comparison")]
+    frame.loc[men[3:], ["age_sex:M18-64", "age_sex:F35-64"]] = [0, 1]
+    model = risk.fit(Rows(frame=frame, terms=TERMS), study())
+    assert model.coefficients().get("age_sex:M18-64", 0.0) == 0.0
+    assert any("Men 18 to 64" in n and "merged" in n for n in model.notes)
+
+
 def test_a_term_that_others_determine_is_dropped_and_said():
     rows = world()
     frame = rows.frame.assign(**{"condition:same": rows.frame["condition:diabetes"]})
     model = risk.fit(Rows(frame=frame, terms={**TERMS, "condition:same": "The same again"}), study())
     assert "condition:same" not in model.coefficients()
-    assert "The same again is left out of the risk model: the other terms determine it." in model.notes
+    assert "The same again: left out of the risk model, because the other terms determine it." in model.notes
     assert_allclose(model.coefficients()["intercept"], risk.fit(rows, study()).coefficients()["intercept"])
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from medhome.models.identities import identities
 from medhome.study.cells import Cells
-from medhome.study.display import absent, count, interval, listed, month, number, share, usd
+from medhome.study.display import absent, count, interval, listed, month, share, usd
 from medhome.study.periods import month_index
 from medhome.study.published import published_effect
 from medhome.study.results import (
@@ -37,8 +37,6 @@ RUN_OUT_MONTHS = 3
 CAP_SHARE = 0.05
 FEW_COMPARISONS = 8
 """With fewer comparison organisations the headline interval was not simulated (few-clusters note, 3.8)."""
-NO_RANDOMISATION_TEST = 19
-"""With fewer comparisons and one treated organisation, no randomisation test can reach 5%."""
 NOT_ATTRIBUTED_SHARE = 0.30
 """A judgement: beyond this, those left may not stand for the population."""
 
@@ -162,14 +160,6 @@ def _organizations(did: DidResult) -> Iterator[Check]:
         if few
         else f"The comparison group has {did.comparison_organizations} {word}.",
     )
-    if did.treated_organizations == 1 and did.comparison_organizations < NO_RANDOMISATION_TEST:
-        least = 1 / (did.comparison_organizations + 1)
-        yield Check(
-            id="randomisation-test",
-            passed=None,
-            sentence=f"No randomisation test can reach 5%: with {did.comparison_organizations} comparison "
-            f"{word} its smallest p-value is {number(least)}.",
-        )
 
 
 def _before_the_start(did: DidResult) -> Iterator[Check]:

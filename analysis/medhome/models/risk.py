@@ -14,18 +14,16 @@ import numpy as np
 import pandas as pd
 
 from medhome.models import calibration
+from medhome.models.risk_terms import OUTCOME, Column, choose, design, independent, normal_equations
 from medhome.study.cells import Rows
 from medhome.study.problems import ModelRefusal
 from medhome.study.results import RiskModelResult
 from medhome.study.spec import StudySpec
 
 INTERCEPT = "intercept"
-OUTCOME = "allowed_capped"
 VERSION = "builtin-1"
 FOLDS = 5
 FEW_PRACTICES = 20
-_COLLINEAR = 1e-9
-_AGE_SEX, _CONDITION = "age_sex:", "condition:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +32,8 @@ class RiskModel:
 
     terms: one row per term, the intercept first: ``term``, ``label``, ``coefficient_cents`` (PMPM; 0 for the
         reference band and for terms merged into the reference), ``se_cents``, ``member_months``, ``members``
-        (of the rows fitted on), ``status`` ("fitted", "reference", "merged" or "collinear").
+        (of the rows fitted on), ``status`` ("fitted", "reference", "merged" or "collinear"), ``column`` (the
+        first of the terms that share the coefficient).
     calibration, accuracy: as in `RiskModelResult`.
     notes: what a reader must know, in sentences: merged terms, dropped terms, predictions below zero.
     """
@@ -84,9 +83,10 @@ def fit(rows: Rows, spec: StudySpec) -> RiskModel:
     """What would a member like this one have cost per month, judged by the comparison arm before the start?
 
     Weighted least squares of ``allowed_capped`` PMPM with member-months as weights, on the comparison arm's
-    baseline rows. One age-sex band, the largest, is the reference. A term with fewer than
-    ``spec.risk.min_members_per_term`` members is merged into the reference, a term that others determine is
-    dropped, both with a note. Standard errors are cluster-robust by practice, factor
+    baseline rows. One age-sex band, the largest, is the reference. An age band with fewer than
+    ``spec.risk.min_members_per_term`` members shares the coefficient of the next one of the same sex, another
+    term with so few is merged into the reference, and a term that others determine is dropped, each with a
+    note. Standard errors are cluster-robust by practice, factor
     G/(G-1) * (N-1)/(N-K). Accuracy and calibration are judged on practices left out of the fit (five folds
     of practices in the order of their names) and on the treated arm's baseline, which is never in the fit.
 
@@ -114,11 +114,9 @@ def fit(rows: Rows, spec: StudySpec) -> RiskModel:
     {'intercept': 8333.33, 'age_sex:F35-44': 21666.67}
     """
     terms, notes = solve(rows, spec, arm="comparison", period="baseline")
-    coefficients = fitted_cents(terms)
-    used = [t for t in coefficients if t != INTERCEPT]
     base = rows.frame[((rows.frame["period"] == "baseline") & (rows.frame["w"] > 0)).to_numpy()]
-    fitted = predict(coefficients, base)
-    held_out = _left_out(base, used, fitted, rows)
+    fitted = predict(fitted_cents(terms), base)
+    held_out = _left_out(base, _columns(terms), fitted, rows)
     notes.extend(_below_zero(fitted, spec))
     return RiskModel(
         name=spec.risk.model,
@@ -147,17 +145,18 @@ def solve(rows: Rows, spec: StudySpec, *, arm: str, period: str) -> tuple[pd.Dat
             f"risk model: {OUTCOME} of the {where} adds up to {total_usd:.2f} dollars; "
             f"a cost model needs cost above zero"
         )
-    status, notes = _choose(data, rows.terms, spec)
-    used, collinear = _independent(data, [t for t, s in status.items() if s == "fitted"])
-    for term in collinear:
-        status[term] = "collinear"
-        notes.append(f"{rows.terms[term]} is left out of the risk model: the other terms determine it.")
-    solution = _least_squares(data, used, rows)
+    columns, status, notes = choose(data, rows.terms, spec)
+    columns, collinear = independent(data, columns)
+    for column in collinear:
+        status.update(dict.fromkeys(column, "collinear"))
+        names = ", ".join(rows.terms[t] for t in column)
+        notes.append(f"{names}: left out of the risk model, because the other terms determine it.")
+    solution = _least_squares(data, columns, rows)
     practices = data["practice_id"].nunique()
     if practices < FEW_PRACTICES:
         notes.append(f"The risk model's standard errors rest on {practices} practices and are too small.")
-    errors = _clustered(data, used, solution, rows)
-    return _terms_frame(data, rows, status, [INTERCEPT, *used], solution, errors), notes
+    errors = _clustered(data, columns, solution, rows)
+    return _terms_frame(data, rows, status, columns, solution, errors), notes
 
 
 def predict(coefficients: Mapping[str, float], frame: pd.DataFrame) -> np.ndarray:
@@ -173,6 +172,12 @@ def fitted_cents(terms: pd.DataFrame) -> dict[str, float]:
     """Term to cents PMPM of the terms that were fitted, the intercept first."""
     fitted = terms[terms["status"] == "fitted"]
     return {str(t): float(c) for t, c in zip(fitted["term"], fitted["coefficient_cents"], strict=True)}
+
+
+def _columns(terms: pd.DataFrame) -> list[Column]:
+    """The design's columns: terms that share a coefficient, in the order of the terms."""
+    fitted = terms[(terms["status"] == "fitted") & (terms["term"] != INTERCEPT)]
+    return [tuple(part["term"]) for _, part in fitted.groupby("column", sort=False)]
 
 
 def _checked(rows: Rows) -> pd.DataFrame:
@@ -195,66 +200,8 @@ def _checked(rows: Rows) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
-def _choose(
-    data: pd.DataFrame, labels: Mapping[str, str], spec: StudySpec
-) -> tuple[dict[str, str], list[str]]:
-    """Each term's place in the model: fitted, reference, or merged into the reference."""
-    prefixes: dict[str, tuple[str, ...]] = {
-        "age-sex-conditions": (_AGE_SEX, _CONDITION),
-        "age-sex": (_AGE_SEX,),
-        "none": (),
-    }
-    offered = [t for t in labels if t.startswith(prefixes[spec.risk.model])]
-    members = {t: int(data[t].sum()) for t in offered}
-    place = {}
-    bands = [t for t in offered if t.startswith(_AGE_SEX)]
-    exhaustive = bool(bands) and bool((data[bands].sum(axis=1) == 1).all())
-    exposure = {t: int((data[t] * data["w"]).sum()) for t in bands}
-    reference = max(bands, key=lambda t: (exposure[t], t)) if exhaustive else None
-    notes, merged = [], []
-    for term in offered:
-        if term == reference:
-            place[term] = "reference"
-        elif members[term] < spec.risk.min_members_per_term:
-            place[term] = "merged"
-            merged.append(labels[term])
-        else:
-            place[term] = "fitted"
-    if merged:
-        notes.append(
-            f"Terms with fewer than {spec.risk.min_members_per_term} members to fit on are merged into "
-            f"the reference group of the risk model: {', '.join(merged)}."
-        )
-    return place, notes
-
-
-def _design(data: pd.DataFrame, terms: Sequence[str]) -> np.ndarray:
-    return np.column_stack([np.ones(len(data)), *(data[t].to_numpy(dtype=float) for t in terms)])
-
-
-def _normal(data: pd.DataFrame, terms: Sequence[str], rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """X'WX in member-months and X'Wy in cents; sums of integers, hence exact in any order."""
-    design = _design(data, terms)
-    weight = data["w"].to_numpy(dtype=float)
-    cents = data[OUTCOME].to_numpy(dtype=float) * 100 / rows.scale
-    return design.T @ (design * weight[:, None]) / rows.weight_scale, design.T @ cents
-
-
-def _independent(data: pd.DataFrame, terms: list[str]) -> tuple[list[str], list[str]]:
-    """Terms in order, each kept unless the intercept and the terms before it determine it."""
-    design = _design(data, terms)
-    gram = design.T @ (design * data["w"].to_numpy(dtype=float)[:, None])
-    kept: list[int] = [0]
-    dropped: list[int] = []
-    for i in range(1, len(gram)):
-        inner = gram[np.ix_(kept, kept)]
-        left = gram[i, i] - gram[i, kept] @ np.linalg.solve(inner, gram[kept, i])
-        (kept if left > _COLLINEAR * gram[i, i] else dropped).append(i)
-    return [terms[i - 1] for i in kept[1:]], [terms[i - 1] for i in dropped]
-
-
-def _least_squares(data: pd.DataFrame, terms: Sequence[str], rows: Rows) -> np.ndarray:
-    gram, right = _normal(data, terms, rows)
+def _least_squares(data: pd.DataFrame, columns: Sequence[Column], rows: Rows) -> np.ndarray:
+    gram, right = normal_equations(data, columns, rows)
     # Least norm, so that a term nobody has in a fold costs nothing there.
     solution = np.linalg.lstsq(gram, right, rcond=1e-12)[0]
     if not np.isfinite(solution).all():
@@ -262,24 +209,24 @@ def _least_squares(data: pd.DataFrame, terms: Sequence[str], rows: Rows) -> np.n
     return solution
 
 
-def _clustered(data: pd.DataFrame, terms: Sequence[str], solution: np.ndarray, rows: Rows) -> np.ndarray:
+def _clustered(data: pd.DataFrame, columns: Sequence[Column], solution: np.ndarray, rows: Rows) -> np.ndarray:
     """Cluster-robust standard errors by practice, in cents PMPM; NaN with a single practice."""
-    design = _design(data, terms)
+    X = design(data, columns)
     codes, practices = pd.factorize(data["practice_id"].astype(str), sort=True)
-    groups, (n, k) = len(practices), design.shape
+    groups, (n, k) = len(practices), X.shape
     if groups < 2 or n <= k:
         return np.full(k, np.nan)
     months = data["w"].to_numpy(dtype=float) / rows.weight_scale
-    score = data[OUTCOME].to_numpy(dtype=float) * 100 / rows.scale - months * (design @ solution)
-    sums = np.column_stack(
-        [np.bincount(codes, weights=design[:, c] * score, minlength=groups) for c in range(k)]
-    )
-    bread = np.linalg.inv(_normal(data, terms, rows)[0])
+    score = data[OUTCOME].to_numpy(dtype=float) * 100 / rows.scale - months * (X @ solution)
+    sums = np.column_stack([np.bincount(codes, weights=X[:, c] * score, minlength=groups) for c in range(k)])
+    bread = np.linalg.inv(normal_equations(data, columns, rows)[0])
     factor = groups / (groups - 1) * (n - 1) / (n - k)
     return np.sqrt(np.diag(bread @ (sums.T @ sums) @ bread) * factor)
 
 
-def _left_out(base: pd.DataFrame, used: Sequence[str], fitted: np.ndarray, rows: Rows) -> np.ndarray | None:
+def _left_out(
+    base: pd.DataFrame, columns: Sequence[Column], fitted: np.ndarray, rows: Rows
+) -> np.ndarray | None:
     """Predicted cents of each baseline row by a model that never saw its practice; None with one practice."""
     inside = (base["arm"] == "comparison").to_numpy()
     names = base["practice_id"].astype(str).to_numpy()
@@ -291,9 +238,8 @@ def _left_out(base: pd.DataFrame, used: Sequence[str], fitted: np.ndarray, rows:
     fold = np.array([fold_of[p] if own else -1 for p, own in zip(names, inside, strict=True)])
     scored = fitted.copy()
     for k in range(folds):
-        solution = _least_squares(base[inside & (fold != k)], used, rows)
-        part = dict(zip([INTERCEPT, *used], solution, strict=True))
-        scored[fold == k] = predict(part, base[fold == k])
+        solution = _least_squares(base[inside & (fold != k)], columns, rows)
+        scored[fold == k] = design(base[fold == k], columns) @ solution
     return scored
 
 
@@ -312,23 +258,25 @@ def _terms_frame(
     data: pd.DataFrame,
     rows: Rows,
     status: Mapping[str, str],
-    used: Sequence[str],
+    columns: Sequence[Column],
     solution: np.ndarray,
     errors: np.ndarray,
 ) -> pd.DataFrame:
-    cents, error = (dict(zip(used, v, strict=True)) for v in (solution, errors))
+    place = {t: i for i, column in enumerate([(INTERCEPT,), *columns]) for t in column}
+    leader = {t: column[0] for column in columns for t in column}
     table = []
-    for term, place in {INTERCEPT: "fitted", **status}.items():
+    for term, what in {INTERCEPT: "fitted", **status}.items():
         own = data if term == INTERCEPT else data[(data[term] == 1).to_numpy()]
         table.append(
             {
                 "term": term,
                 "label": "Reference group" if term == INTERCEPT else rows.terms[term],
-                "coefficient_cents": float(cents.get(term, 0.0)),
-                "se_cents": float(error.get(term, np.nan)),
+                "coefficient_cents": float(solution[place[term]]) if term in place else 0.0,
+                "se_cents": float(errors[place[term]]) if term in place else np.nan,
                 "member_months": int(own["w"].sum()) / rows.weight_scale,
                 "members": len(own),
-                "status": place,
+                "status": what,
+                "column": leader.get(term, term),
             }
         )
     return pd.DataFrame(table)
