@@ -125,15 +125,19 @@ def read_csv(name: str) -> pd.DataFrame:
 
 
 @functools.cache
-def contracts() -> dict[str, Contract]:
+def contracts(source: str = "native") -> dict[str, Contract]:
     """The contract of every input table, by table name.
+
+    ``source`` is "native" for the tables of a study, or the name of another format for its files as they are
+    before an adapter turns them into these ("synpuf").
 
     >>> contracts()["medical_claim"].key
     ('claim_id', 'claim_line_number', 'data_source')
     """
+    index, folder = ("tables.csv", "contracts") if source == "native" else (f"{source}/tables.csv", source)
     found = {}
-    for table in _rows("tables.csv"):
-        columns = tuple(_column(row) for row in _rows(f"contracts/{table['table']}.csv"))
+    for table in _rows(index):
+        columns = tuple(_column(row) for row in _rows(f"{folder}/{table['table']}.csv"))
         found[table["table"]] = Contract(columns=columns, **table)
     return found
 

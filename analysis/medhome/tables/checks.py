@@ -152,7 +152,7 @@ def _people_rules(con: Engine, table: str) -> list[tuple]:
         table=table,
         column="person_id",
         severity="warning",
-        label="Person who is not in eligibility",
+        label="Person without any enrolment in eligibility",
         broken=unknown,
     )
     uncovered = Rule(

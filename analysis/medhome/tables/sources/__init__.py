@@ -77,7 +77,8 @@ def columns_held(con: Engine, table: str) -> list[str]:
 
 def _forget(con: Engine) -> None:
     """Drop what an earlier study left in the engine under the names of input tables."""
-    ours = {f"{table}{end}" for table in contracts() for end in ("", "__located", "__raw")}
+    tables = {table for source in _SOURCES for table in contracts(source)}
+    ours = {f"{table}{end}" for table in tables for end in ("", "__located", "__raw")}
     held = query(con, "SELECT table_name, table_type FROM information_schema.tables")
     for name, kind in held:
         if name in ours:
