@@ -11,7 +11,7 @@ PARAMETERS = ("run = None", "parameters")
 
 
 def write_notebook(path: Path, cells: Sequence[str | tuple[str, str]]) -> Path:
-    """A notebook of code cells; a cell is its source, or its source and a tag. Text that begins with # is markdown."""
+    """A notebook; a cell is its source, or its source and a tag. What begins with "# " is markdown."""
     notebook = nbformat.v4.new_notebook(
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     )

@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 
-import pandas as pd
 import pytest
 from example import STUDY, evaluation, spec
 from notebook_maker import PARAMETERS, write_notebook
@@ -52,7 +51,7 @@ def test_what_it_tells(place):
     assert plain["parameters"]["outcomes.cap_usd_per_year"] == 100_000
     assert "outcomes.cap_usd_per_year" in plain["parameters_default"]
     assert "periods.through" not in plain["parameters_default"]
-    assert plain["seeds"] == {"root": 20080601}
+    assert plain["seeds"] == {"root": 20080601, "steps": {}}
     assert [i["role"] for i in plain["inputs"]] == sorted(i["role"] for i in plain["inputs"])
     assert plain["inputs"][0]["sensitivity"] == "synthetic"
     assert plain["disclosure"]["threshold"] == 11
@@ -133,13 +132,15 @@ def test_exhibits_name_cell_and_function(tmp_path):
         tmp_path / "01-findings.ipynb", [PARAMETERS, "medhome.show(medhome.cohort_flow(report))"]
     )
     notebook = json.loads(path.read_text())
-    markup = '<div class="tbl" id="tbl-flow"><table><caption>Who is <b>left</b></caption></table></div>'
+    markup = (
+        '<div class="tbl" id="tbl-flow"><table><caption>Who is <b>left</b> &amp; why</caption></table></div>'
+    )
     notebook["cells"][1]["outputs"] = [{"data": {"text/html": [markup]}, "output_type": "display_data"}]
     path.write_text(json.dumps(notebook))
     assert manifest.exhibits([path]) == [
         {
             "id": "tbl-flow",
-            "title": "Who is left",
+            "title": "Who is left & why",
             "step": "01-findings",
             "cell": "cell-1",
             "function": "medhome.cohort_flow",
@@ -181,6 +182,6 @@ def test_a_package_installed_inside_another_repository_has_no_commit(place, git)
 
 
 def test_the_run_log_is_kept_apart(tmp_path):
-    manifest.write_run_log(tmp_path, pd.DataFrame({"stage": ["a"], "seconds": [1.5]}).to_dict("records"))
+    manifest.write_run_log(tmp_path, [{"stage": "a", "seconds": 1.5}])
     assert json.loads((tmp_path / "run-log.json").read_text())["entries"] == [{"seconds": 1.5, "stage": "a"}]
     assert manifest.outputs(tmp_path) == []

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import html
 import json
 import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -35,7 +36,8 @@ _ABSOLUTE = re.compile(r"^([/\\]|[A-Za-z]:)")
 _EXHIBIT = re.compile(
     r"<(figure|table|div|section)\b[^>]*\bid=\"((?:fig|tab|tbl)-[\w-]+|[TF]\d+[\w-]*)\"", re.IGNORECASE
 )
-_TITLE = re.compile(r"<(p class=\"ftitle\"|caption|figcaption|h3)[^>]*>(.*?)</", re.DOTALL)
+_TITLE = re.compile(r"<(p|caption|h3)\b(?: class=\"ftitle\")?>(.*?)</\1>", re.DOTALL)
+_TAG = re.compile(r"<[^>]+>")
 _CALL = re.compile(r"\bmedhome\.(?!show\b)(\w+)\(")
 
 
@@ -54,7 +56,13 @@ class Manifest:
 
 
 def describe(
-    spec: StudySpec, released: Evaluation, gate: Gate, *, package: Path, notebooks: Path
+    spec: StudySpec,
+    released: Evaluation,
+    gate: Gate,
+    *,
+    package: Path,
+    notebooks: Path,
+    seeds: Mapping[str, Sequence[int]] | None = None,
 ) -> Manifest:
     """What makes this run: code, environment, parameters, seeds, inputs, disclosure and steps.
 
@@ -63,6 +71,7 @@ def describe(
         released: its released evaluation (the input files are read from it).
         gate: what the disclosure gate withheld.
         package: folder of the package's sources; notebooks: folder of the report notebooks.
+        seeds: the seed of each step that draws random numbers.
 
     ``run_id`` is the sha256 of all of it. Outputs and exhibits are added by `write`.
     """
@@ -103,7 +112,7 @@ def describe(
         },
         "parameters": parameters,
         "parameters_default": defaults,
-        "seeds": {"root": spec.seed},
+        "seeds": {"root": spec.seed, "steps": {name: list(seed) for name, seed in (seeds or {}).items()}},
         "inputs": inputs,
         "disclosure": gate.to_plain(),
         "steps": _steps(notebooks, source, spec, inputs, lock),
@@ -148,7 +157,7 @@ def exhibits(executed: Iterable[Path]) -> list[dict[str, Any]]:
                     found.append(
                         {
                             "id": match[2],
-                            "title": re.sub(r"<[^>]+>", "", title[2]).strip() if title else "",
+                            "title": html.unescape(_TAG.sub("", title[2])).strip() if title else "",
                             "step": path.stem,
                             "cell": cell["id"],
                             "function": f"medhome.{call[1]}" if call else None,

@@ -38,7 +38,7 @@ _DID = {
     "relative": "did.relative",
     "pre_trend": "did.pre_trend_pmpm_per_year",
 }
-_DRAWS = re.compile(r"wild|^ri$|random|boot|permut|placebo|simul")
+_DRAWS = re.compile(r"^(wcr|fp|ri)(_|$)")
 _DRAWS_WHY = "rests on random draws with the study's seed; another version of numpy may draw otherwise"
 
 
@@ -214,7 +214,7 @@ def _rows(table: Table, frame: pd.DataFrame, spec: StudySpec) -> Iterator[tuple[
             if table.frame == "did.methods":
                 number |= {"headline_method": bool(row["headline"]), "valid": bool(row["valid"])}
                 if _DRAWS.search(str(row["method"])):
-                    number |= {"kind": "simulated", "tolerance": {"rtol": 0.02, "why": _DRAWS_WHY}}
+                    number |= {"kind": "simulated", "tolerance": {"rtol": 0.05, "why": _DRAWS_WHY}}
             yield (prefix if table.frame == "did.methods" else f"{prefix}.{name}"), number
 
 

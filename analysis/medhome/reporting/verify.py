@@ -45,8 +45,14 @@ class Verdict:
     @property
     def line(self) -> str:
         what = f"{self.name} {self.part}" if self.part != "value" else self.name
-        values = f"published {_shown(self.published)}, found {_shown(self.found)}"
-        return f"{self.verdict:8} {what}: {values} {self.unit}"
+        before, now = f"{_shown(self.published)} {self.unit}", f"{_shown(self.found)} {self.unit}"
+        if self.verdict == "missing":
+            values = f"published {before}, not found again"
+        elif self.verdict == "new":
+            values = f"not published, found {now}"
+        else:
+            values = f"published {before}, found {now}"
+        return f"{self.verdict:8} {what}: {values}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,4 +253,4 @@ def _short(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    return "nothing" if value is None else f"{value:,.10g}" if isinstance(value, float) else f"{value}"
+    return "no value" if value is None else f"{value:,.10g}" if isinstance(value, float) else f"{value}"
