@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from example import STUDY, evaluation, spec
+from example import evaluation, spec
 from notebook_maker import PARAMETERS, write_notebook
 
 from medhome.reporting import manifest
@@ -16,14 +16,14 @@ from medhome.reporting.disclosure import release
 from medhome.study.problems import DataProblem
 from medhome.study.provenance import file_digest
 
-PACKAGE = STUDY.parents[1] / "medhome"
-
 
 @pytest.fixture
 def place(tmp_path):
-    """A package and notebooks outside any repository."""
+    """A small package and a notebook outside any repository."""
     package = tmp_path / "root" / "analysis" / "medhome"
-    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "definitions").mkdir(parents=True)
+    (package / "version.py").write_text("1")
+    (package / "definitions" / "sources.csv").write_text("id\n")
     (tmp_path / "root" / "requirements.lock").write_text("numpy==2\n")
     write_notebook(tmp_path / "root" / "notebooks" / "01-findings.ipynb", [PARAMETERS, "# Words"])
     return tmp_path / "root"
