@@ -85,34 +85,37 @@ def world(seed=3, organizations=9, members=30, effect_cents=0, turnover=0.0, cap
     rng = np.random.default_rng([20080601, seed])
     calendar = np.array(spec.periods.analysed)
     table = []
-    person = 0
+    first = 0
     for j in range(organizations):
         shock = rng.normal(0, 2_000, len(calendar))
         for practice in range(2):
-            for _ in range(members + 5 * j):
-                woman, sick = int(rng.random() < 0.55), int(rng.random() < 0.2)
-                level = 20_000 + 4_000 * woman + 30_000 * sick
-                cost = rng.gamma(0.3, level / 0.3, len(calendar)) + shock
-                cost = cost + effect_cents * ((j == 0) & (calendar >= START))
-                inside = rng.random(len(calendar)) >= turnover
-                allowed = cost[inside].round().astype(int)
-                table.append(
-                    pd.DataFrame(
-                        {
-                            "person": person,
-                            "organization_id": f"O{j}",
-                            "practice_id": f"O{j}P{practice}",
-                            "arm": "comparison" if j else "treated",
-                            "stratum": "adults",
-                            "month": calendar[inside],
-                            "allowed": allowed,
-                            "age_sex:F18-64": woman,
-                            "age_sex:M18-64": 1 - woman,
-                            "condition:diabetes": sick,
-                        }
-                    )
+            people = members + 5 * j
+            woman, sick = (rng.random((people, 1)) < share for share in (0.55, 0.2))
+            level = 20_000 + 4_000 * woman + 30_000 * sick
+            cost = rng.gamma(0.3, np.broadcast_to(level / 0.3, (people, len(calendar)))) + shock
+            cost = cost + effect_cents * ((j == 0) & (calendar >= START))
+            inside = rng.random(cost.shape) >= turnover
+
+            def long(values, inside=inside):
+                return np.broadcast_to(values, inside.shape)[inside]
+
+            table.append(
+                pd.DataFrame(
+                    {
+                        "person": long(first + np.arange(people)[:, None]),
+                        "organization_id": f"O{j}",
+                        "practice_id": f"O{j}P{practice}",
+                        "arm": "comparison" if j else "treated",
+                        "stratum": "adults",
+                        "month": long(calendar),
+                        "allowed": long(cost.round().astype(int)),
+                        "age_sex:F18-64": long(woman.astype(int)),
+                        "age_sex:M18-64": 1 - long(woman.astype(int)),
+                        "condition:diabetes": long(sick.astype(int)),
+                    }
                 )
-                person += 1
+            )
+            first += people
     months = pd.concat(table, ignore_index=True)
     months["allowed_capped"] = months["allowed"].clip(upper=cap)
     months["paid"] = (months["allowed"] * 0.8).round().astype(int)
