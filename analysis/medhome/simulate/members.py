@@ -106,9 +106,8 @@ def persons_of_sites(world: WorldSettings, providers: Providers) -> tuple[np.nda
     """Home site and month of entry (-1: there from the start) of every person, in order of sites."""
     rng = np.random.default_rng([world.seed, _STEP_MEMBERS, 0])
     months = world.months.months
-    entrants = np.zeros_like(providers.site_enrolled)
-    if world.entrants_replace_leavers:
-        entrants = rng.poisson(providers.site_enrolled * world.churn_monthly_share * (months - 1))
+    leavers = providers.site_enrolled * world.churn_monthly_share * (months - 1)
+    entrants = rng.poisson(leavers * world.entrants_share)
     per_site = np.stack([providers.site_enrolled, entrants], axis=1)
     site = np.repeat(np.arange(providers.sites), per_site.sum(axis=1))
     later = np.repeat(np.tile([False, True], providers.sites), per_site.ravel())

@@ -136,8 +136,7 @@ def build_providers(world: WorldSettings) -> Providers:
     share = rng.uniform(0.8, 1.2, len(site_organization))
     share /= np.bincount(site_organization, share)[site_organization]
     attributed = np.array(_ATTRIBUTED_SHARE)[kind]
-    if not world.entrants_replace_leavers:
-        attributed = attributed * _ATTRIBUTED_WITHOUT_ENTRANTS
+    attributed = attributed * np.interp(world.entrants_share, [0, 1], [_ATTRIBUTED_WITHOUT_ENTRANTS, 1.0])
     enrolled = np.maximum(5, np.rint(sizes[site_organization] * share / attributed))
     organization_level = rng.standard_normal(organizations) * world.organization_sd_pmpm_usd
     site_level = rng.standard_normal(len(kind)) * world.practice_sd_pmpm_usd

@@ -42,7 +42,7 @@ class WorldSettings:
     members_per_clinician: int = 49
     # enrolment
     churn_monthly_share: float = 0.012
-    entrants_replace_leavers: bool = True
+    entrants_share: float = 1.0  # of leavers, replaced by entrants
     crossover_share: float = 0.0
     # cost
     mean_pmpm_usd: float = 300.0
@@ -113,6 +113,8 @@ class WorldSettings:
         ):
             if not 0 <= getattr(self, key) < 1:
                 faults.append(f"{key} must be at least 0 and below 1")
+        if not 0 <= self.entrants_share <= 2:
+            faults.append("entrants_share must lie between 0 and 2")
         if self.effect_share is not None and not -0.9 <= self.effect_share <= 5:
             faults.append("effect_share must lie between -0.9 and 5")
         if faults:
@@ -166,7 +168,7 @@ SMALL = WorldSettings(
 COVERAGE = WorldSettings(
     name="coverage",
     seed=20080603,
-    entrants_replace_leavers=False,
+    entrants_share=0.0,
     program_members=3_000,
     program_sites=6,
     program_clinicians=60,
