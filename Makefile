@@ -7,9 +7,9 @@ JOBS   ?= 2
 REPORT := reports/demo/2010-03
 
 # Everything that a number of the demonstration depends on.
-CODE      := $(shell find analysis/medhome -type f -not -path '*/__pycache__/*')
+CODE      := $(shell find analysis/medhome -type f -not -path '*/__pycache__/*' -not -path '*/.*')
 SIMULATOR := $(shell find analysis/medhome/simulate analysis/medhome/study analysis/medhome/definitions \
-               -type f -not -path '*/__pycache__/*' 2>/dev/null)
+               -type f -not -path '*/__pycache__/*' -not -path '*/.*' 2>/dev/null)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DELETE_ON_ERROR:
