@@ -21,7 +21,7 @@ START = month_index("2008-04")
 #                 M06 6 months; b 400.00 + stay of 2,500.00 that begins on 30 March; p 700.00 + 500.00
 #                 M09 turns 65 in February: January only; b 130.00
 #                 M12 no drug benefit until March: April to June; p 55.50
-#                 M13 6 months, no cost (one visit each at P1 and P2: P2 is the later)
+#                 M13 6 months, no cost (one visit each at P1 and P2: P2 is the later, P1 cost more)
 #   O3:           M07 6 months; January's 85.00 paid four months later; b 95.00, p 35.00
 #                 M08 died on 20 May: 5 months; b 240.00, p 900.00 (June's 33.00 has no month)
 #                 M14 6 months; p 77.00, paid on an unknown day (visits on one day at P1 and P3: P3 cost more)
@@ -70,12 +70,15 @@ def test_a_capped_year_keeps_what_each_month_adds_below_the_cap(dozen_built):
 def test_the_waterfall_follows_every_dollar(dozen_built):
     steps = dozen_built.panel.waterfall.set_index("reason")
     assert dict(zip(steps.index, zip(steps["lines"], steps["allowed_usd"], strict=True), strict=True)) == {
-        "files": (58, 9887.90),
+        "files": (58, 9917.90),
         "reversed": (3, -560.00),  # V12 60, C09 300, C11 200
         "denied": (-3, -605.00),  # V10 60, C14 500, R03 45
         "after_run_out": (-2, -150.00),  # C20 85, C23 65
         "late_reversals": (-1, 300.00),  # C09
-        "outside_months": (-22, -1070.00),  # all V but V10: 17 of 60, one of 80, three of 10, less V12's 60
+        "outside_months": (
+            -22,
+            -1100.00,
+        ),  # all V but V10: 16 of 60, one of 90, one of 80, three of 10, less V12's 60
         "orphan": (-3, -95.00),  # C04 50, C26 33, C34 12 (nobody knows M99)
         "benefits": (-1, -210.00),  # C31
         "age": (-1, -140.00),  # C28
@@ -122,7 +125,7 @@ def test_who_is_attributed_where_with_which_conditions(dozen_built):
     assert members["practice_id"].to_dict() == {
         **dict.fromkeys(["M01", "M02", "M03"], "P1"),
         **dict.fromkeys(["M04", "M05", "M06", "M09", "M12", "M13"], "P2"),
-        **dict.fromkeys(["M07", "M08", "M14"], "P3"),  # N3 moved from P1 to P3 on 1 November 2007
+        **dict.fromkeys(["M07", "M08", "M14"], "P3"),  # N3 moved from P1 (31 October: M02) to P3
     }
     assert members.loc[["M01", "M07", "M09", "M12"], "age"].tolist() == [37, 5, 64, 17]
     assert members.loc[["M01", "M07", "M09", "M12"], "band"].tolist() == [

@@ -228,6 +228,26 @@ def test_drugs_are_left_out_of_a_study_of_medical_cost(con, tmp_path):
     pd.testing.assert_frame_equal(without.cells.frame, found.cells.frame)
 
 
+def test_a_stay_belongs_to_the_month_of_admission_whatever_its_claim_says(con, tmp_path, dozen_built):
+    tables = dozen.frames()
+    visits = tables["medical_claim"]
+    second_bill = visits["claim_id"] == "C17"  # admitted on 30 March
+    visits.loc[second_bill, ["claim_start_date", "claim_end_date"]] = ["2008-04-01", "2008-04-03"]
+    found = built(con, tmp_path, tables)
+    columns = ["w", "w*allowed", "w*allowed_capped", "w*paid", "w*paid_capped"]
+    pd.testing.assert_frame_equal(found.cells.frame[columns], dozen_built.cells.frame[columns])
+
+
+def test_members_with_fewer_months_than_asked_for_are_dropped(con, tmp_path):
+    found = built(con, tmp_path, population__min_months=2)
+    members = engine.fetch(found.panel.members.order_by("person_id"))["person_id"].tolist()
+    assert "M02" in members and "M09" not in members  # two months, and one
+    assert found.panel.waterfall.set_index("reason").loc["min_months", ["lines", "allowed_usd"]].tolist() == [
+        -1,
+        -130.00,
+    ]
+
+
 def test_a_member_month_may_cost_less_than_nothing(con, tmp_path):
     tables = dozen.frames()
     tables["medical_claim"] = row(
