@@ -99,6 +99,8 @@ def test_numbers_that_follow_from_others(rows, found):
     assert_allclose(found.relative.value, found.headline.value / expected, rtol=1e-12)
     assert_allclose(found.relative.ci95, np.divide(found.headline.ci95, expected), rtol=1e-12)
     assert_allclose(found.headline.p, method(found, "fp_recommended")["p"])
+    assert method(found, "fp_recommended")["estimate"] == method(found, "cr1_practice")["estimate"]
+    assert method(found, "fp_recommended")["estimate"] == found.headline.value
     assert found.headline.n["member_months"] == len(rows)
 
 
@@ -214,6 +216,9 @@ def test_several_treated_organisations_and_no_covariate():
     assert result.treated_organizations == 5
     assert "conditional" not in method(result, "cr1_practice")["label"]
     assert "of 1000 by size" in method(result, "ri_rank")["label"]
+    # right in the nearest simulation (six treated), but not among the methods for three to five
+    assert method(result, "wcr")["size_note"] == "5.3%" and not method(result, "wcr")["valid"]
+    assert method(result, "cr2")["valid"]
     assert not any("randomisation test" in w for w in result.warnings)
 
 
