@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -160,7 +161,8 @@ def test_kept_notebooks_obey_the_rules_of_the_runner():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
-def test_a_killed_runner_takes_its_kernel_with_it(tmp_path):
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_a_runner_that_is_ended_takes_its_kernel_with_it(tmp_path, sent):
     source = write_notebook(
         tmp_path / "n.ipynb",
         [
@@ -169,21 +171,28 @@ def test_a_killed_runner_takes_its_kernel_with_it(tmp_path):
             "import time; time.sleep(600)",
         ],
     )
-    work = tmp_path / "work"
+    work, temporary = tmp_path / "work", Path(tempfile.mkdtemp(prefix="m", dir="/tmp"))
     work.mkdir()
     code = (
-        "import sys; from pathlib import Path; from medhome.reporting.runner import run_notebook;"
-        "run_notebook(Path(sys.argv[1]), {}, Path(sys.argv[2]) / 'n.ipynb')"
+        "import sys; from pathlib import Path; from medhome.reporting.runner import execute_notebooks;"
+        "execute_notebooks([Path(sys.argv[1])], {}, Path(sys.argv[2]))"
     )
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE_ROOT), "TMPDIR": str(tmp_path)}
-    runner = subprocess.Popen([sys.executable, "-c", code, source, work], env=environment)
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE_ROOT), "TMPDIR": str(temporary)}
+    command = [sys.executable, "-c", code, source, work]
+    runner = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         kernel = int(_wait_for(lambda: (work / "kernel").exists() and (work / "kernel").read_text()))
+        runner.send_signal(sent)
+        said = runner.communicate(timeout=60)[1]
+        _wait_for(lambda: not _runs(kernel))
+        assert list((work / "notebooks").iterdir()) == []
+        if sent == signal.SIGINT:
+            assert said.rstrip().endswith("KeyboardInterrupt")
+            assert list(temporary.iterdir()) == []
     finally:
-        runner.send_signal(signal.SIGKILL)
-        runner.wait()
-    _wait_for(lambda: not _runs(kernel))
-    assert not (work / "n.ipynb").exists()
+        runner.kill()
+        runner.communicate()
+        shutil.rmtree(temporary)
 
 
 def _runs(process: int) -> bool:
