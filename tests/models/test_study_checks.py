@@ -195,7 +195,7 @@ def test_dollars_add_up_to_the_cent_or_the_check_fails():
     frame = found()["quality"].waterfall
     off = run(changed("quality", waterfall=frame.assign(allowed_usd=[4_100.10, -100.10, 4_000.01])))
     assert off["dollars-add-up"].passed is False and off["dollars-add-up"].front_page
-    wrong_total = run(changed("quality", waterfall=frame.assign(allowed_usd=[4_100.10, -100.09, 4_000.01])))
+    wrong_total = run(changed("quality", waterfall=frame.assign(allowed_usd=[4_100.11, -100.10, 4_000.00])))
     assert wrong_total["dollars-add-up"].passed is False
     assert "$4,000.01" in wrong_total["dollars-add-up"].sentence
 
