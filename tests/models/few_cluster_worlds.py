@@ -1,7 +1,8 @@
 """Worlds without any effect, as the few-clusters note (section 2) draws them, on organisation-months.
 
 Shocks of organisations (sd 10, autocorrelation 0.8), shocks of sites that no method models (sd 8; one site
-for 760 members), members with a monthly sd of 1,505 whose months covary. 17 months before the start, 12 after.
+for 760 members), members with a monthly sd of 1,505 whose months covary. 17 months before the start and 12
+after it.
 """
 
 from __future__ import annotations
