@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import hashlib
 
 import dozen
@@ -11,7 +12,7 @@ import pytest
 
 from medhome.study.periods import month_index
 from medhome.study.problems import DataProblem, StudyFileError
-from medhome.tables import attribution, claims, collapse, conditions, engine, panel, sources
+from medhome.tables import attribution, claims, collapse, conditions, engine, member_months, panel, sources
 
 
 @pytest.fixture(scope="module")
@@ -392,6 +393,12 @@ def test_codes_fall_into_their_conditions(system, code, groups):
         if r["system"] == system and code.startswith(r["code_prefix"])
     }
     assert found == groups
+
+
+@pytest.mark.parametrize("module", [claims, conditions, member_months])
+def test_the_examples_in_the_docstrings_run(module):
+    found = doctest.testmod(module)
+    assert found.attempted and not found.failed
 
 
 def test_terms_cover_every_age_and_sex_once():

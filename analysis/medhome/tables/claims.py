@@ -27,7 +27,11 @@ KEPT, DENIED, LATE, NOT_COUNTED = "kept", "denied", "late", "not_counted"
 
 
 def codelist(name: str) -> list[dict[str, str]]:
-    """The rows of a code list that travels with the package."""
+    """The rows of a code list that travels with the package, in the order of the file.
+
+    >>> codelist("conditions")[1]["code_prefix"], codelist("conditions")[1]["label"]
+    ('250', 'Diabetes')
+    """
     with (CODELISTS / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
@@ -86,6 +90,13 @@ def service_category(medical: Table) -> StringValue:
 
     Rules: inpatient by the type of bill, or, where an institutional claim has none, by an admission date;
     emergency by revenue centre, procedure code or place of service, line by line; then what is left.
+
+    >>> lines = ibis.memtable(
+    ...     [("institutional", "131", "0450", "99284", None, None)],
+    ...     schema={"claim_type": "string", "bill_type_code": "string", "revenue_center_code": "string",
+    ...             "hcpcs_code": "string", "place_of_service_code": "string", "admission_date": "date"})
+    >>> service_category(lines).name("category").to_list()
+    ['emergency']
     """
     tests: dict[str, list[tuple[str, str, list[str]]]] = {}
     for rule in codelist("service_categories"):

@@ -68,6 +68,17 @@ def exposed(eligibility: Table, persons: Table, months: tuple[int, ...], payer_t
 
     One row per person and month: ``person_key``, ``month``, ``medical``, ``pharmacy``, ``payer`` (0 or 1:
     some span that covers the 15th has the benefit, or is of a payer that counts).
+
+    >>> spans = ibis.memtable(
+    ...     [("A", dt.date(2008, 1, 16), dt.date(2008, 3, 15), "commercial", 1, 0)],
+    ...     schema={"person_id": "string", "enrollment_start_date": "date", "enrollment_end_date": "date",
+    ...             "payer_type": "string", "x_medical_benefit": "int32", "x_pharmacy_benefit": "int32"})
+    >>> people = ibis.memtable([(0, "A", None)],
+    ...     schema={"person_key": "int32", "person_id": "string", "death_month": "int32"})
+    >>> january = 2008 * 12
+    >>> found = exposed(spans, people, (january, january + 1, january + 2, january + 3), [])
+    >>> sorted(found.month.to_list())  # February and March: not there on 15 January
+    [24097, 24098]
     """
     days = [dt.date(month // 12, month % 12 + 1, MID_MONTH_DAY) for month in months]
     calendar = ibis.memtable({"month": list(months), "day": days}, schema={"month": "int32", "day": "date"})
