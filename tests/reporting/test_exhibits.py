@@ -147,20 +147,24 @@ def test_no_note_on_withheld_cells_where_there_are_none():
 def test_months_are_words_on_the_page_and_iso_in_csv():
     row = parsed(exhibits.savings_by_year(example.savings()))[0]
     assert (row["first_month"], row["last_month"]) == ("2008-06", "2009-05")
-    assert exhibits.savings_by_year(example.savings()).cells()[0][1] == "Jun 2008 to May 2009"
+    assert exhibits.savings_by_year(example.savings()).cells()[0][0] == "1; Jun 2008 to May 2009"
 
 
-def test_the_cohort_flow_has_both_arms_side_by_side_and_marks_the_cell_that_was_withheld():
+def test_the_cohort_flow_has_the_arms_side_by_side_and_marks_the_cell_that_was_withheld():
     flow = cohort_exhibits.cohort_flow(example.attrition(), SPEC)
-    assert [c.label for c in flow.columns][1:4] == [
+    assert [c.label for c in flow.columns] == [
+        "Rule",
         "Program members",
-        "Program member-months",
-        "Program cost removed",
+        "Comparison members",
+        "Cost removed",
     ]
-    last = flow.cells()[-1]
-    assert last[0] == "In the roster's practices"
-    assert (last[1], last[3]) == ("19,728", WITHHELD)
-    assert last[6].startswith("$")
+    second, last = flow.cells()[1], flow.cells()[-1]
+    assert second[0] == "Aged 0 to 64"
+    assert second[1] == "20,555; 823,912"
+    frame = example.attrition().frame
+    removed = frame[frame["step"] == 1]["allowed_usd_dropped"].sum()
+    assert second[3] == usd(removed, 0), "of both arms together"
+    assert last[3] == WITHHELD, "the sum of a withheld and a shown number would give the withheld one away"
     assert len(flow.cells()) == 4
 
 
@@ -173,7 +177,9 @@ def test_the_waterfall_adds_up_in_its_own_csv():
 def test_methods_that_are_no_finding_say_so_in_words_and_in_grey():
     made = exhibits.inference(example.did())
     readings = [row["reading"] for row in parsed(made)]
-    assert readings == ["Headline"] + ["May be read"] * 3 + ["Not a finding here"] * 4
+    verdicts = [r.split(":")[0] for r in readings]
+    assert verdicts == ["Headline"] + ["May be read beside it"] * 3 + ["Not a finding here"] * 4
+    assert readings[-1] == "Not a finding here: not valid with one treated organisation"
     rows = re.findall(r"<tr( class=\"[^\"]*\")?><th scope=\"row\">", made.html())
     assert rows == [' class="strong"', "", "", ""] + [' class="muted"'] * 4
     # no p in bold and no star, whatever its size
@@ -193,6 +199,13 @@ def test_savings_are_written_in_each_row_s_unit():
     assert cells["Program fees"] == ["$1.50", "–"]
     assert cells["Net savings in all"] == ["$1,101,600", "−$8,323,200 to $10,526,400"]
     assert cells["Gross savings over fees"] == ["2.80", "−12.60 to 18.20"]
+
+
+def test_savings_run_from_gross_to_net_in_whatever_order_they_are_kept():
+    found = example.savings()
+    turned = dataclasses.replace(found, rows=dict(sorted(found.rows.items())))
+    names = [row["id"] for row in exhibits.savings(turned).rows()]
+    assert names == ["gross_pmpm", "gross_total_usd", "fees_pmpm", "net_pmpm", "net_total_usd", "roi_ratio"]
 
 
 def test_rules_that_found_nothing_are_left_out_and_the_gravest_come_first():

@@ -126,6 +126,12 @@ def test_a_withheld_month_is_a_gap_and_the_note_says_so():
     values = np.asarray(line.get_ydata(), dtype=float)
     assert np.isnan(values[[11, 12]]).all() and np.isfinite(values[[10, 13]]).all()
     assert "Gaps: withheld" in made.block().html
+    # what is withheld but not drawn leaves no gap
+    organizations = example.cohort().organizations.dropna(subset=["members"]).assign(practices=np.nan)
+    drawn = cohort_figures.organizations(
+        dataclasses.replace(example.cohort(), organizations=organizations), SPEC
+    )
+    assert "withheld" in drawn.table.csv() and "Gaps: withheld" not in drawn.block().html
     whole = dataclasses.replace(example.quality(), volumes=example.quality().volumes.fillna(100.0))
     assert "Gaps: withheld" not in cohort_figures.volumes(whole, SPEC).block().html
 

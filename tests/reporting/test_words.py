@@ -7,6 +7,7 @@ import re
 
 import example
 import numpy as np
+import pandas as pd
 import pytest
 
 from medhome.reporting import study_words, titles, words
@@ -169,10 +170,10 @@ def test_differences_before_the_start_always_remain_possible(low, high, begins):
 def test_change_and_level_are_both_told_and_their_signs_compared():
     expected = example.expected()
     assert words.versus(expected, "versus expected").startswith(
-        "Versus expected (a change), by E3: whether care cost"
+        "Versus expected (a change), definition E3: whether care cost"
     )
     assert words.versus(expected, "versus peers").startswith(
-        "Versus peers (a level), by E2: whether care cost"
+        "Versus peers (a level), definition E2: whether care cost"
     )
     assert "opposite signs" not in words.both_readings(expected)
     assert "opposite signs" in words.both_readings(example.expected((4.2, -18.0, 27.0)))
@@ -230,17 +231,19 @@ def test_titles_follow_the_interval(case, title, series):
 
 def test_savings_turn_with_the_interval():
     assert words.savings_net(example.savings((9.0, 3.0, 15.0))).startswith(
-        "There were savings after program fees: $7.50"
+        "There were savings in paid amounts, after program fees: $7.50"
     )
     losses = words.savings_net(example.savings((-9.0, -15.0, -3.0)))
-    assert losses.startswith(f"There were losses after program fees: savings of {MINUS}$10.50")
+    assert losses.startswith(
+        f"There were losses in paid amounts, after program fees: savings of {MINUS}$10.50"
+    )
     assert words.savings_net(example.savings()).startswith(
-        "Whether there were savings or losses after program fees cannot"
+        "Whether there were savings or losses in paid amounts, after program fees cannot"
     )
     # $1 before a fee of $1.50: savings gross, open net
     gross = example.savings((2.0, 1.0, 3.0))
-    assert words.savings_gross(gross).startswith("There were savings before")
-    assert words.savings_net(gross).startswith("Whether there were savings or losses after")
+    assert words.savings_gross(gross).startswith("There were savings in allowed amounts, before")
+    assert words.savings_net(gross).startswith("Whether there were savings or losses in paid amounts, after")
 
 
 def test_savings_in_all_name_their_member_months():
@@ -263,6 +266,19 @@ def test_counts_that_were_withheld_stay_withheld_in_words_and_cards():
     )
     cards = titles.cards(example.did(), example.expected(), cohort, SPEC)
     assert f"{WITHHELD} members in the program" in cards[3][2]
+
+
+def test_people_in_neither_arm_are_counted():
+    frame = example.attrition().frame
+    others = frame[frame["arm"] == "treated"].assign(
+        arm="not attributed", members=[40_000.0, 39_000.0, 38_000.0, 0.0]
+    )
+    attrition = dataclasses.replace(example.attrition(), frame=pd.concat([frame, others]))
+    assert words.who_is_left(attrition, SPEC) == (
+        "The eligibility rules left 19,728 of 21,411 members in the program and 62,022 of 70,102 members in "
+        "the "
+        "comparison group. 40,000 people are in neither arm (not attributed)."
+    )
 
 
 def test_one_organisation_is_singular():
@@ -304,7 +320,7 @@ def test_the_first_page_shows_what_did_not_pass():
         Check(id="c", sentence="C informs.", passed=None, front_page=True),
         Check(id="d", sentence="D failed.", passed=False, front_page=False),
     )
-    assert words.front_page(checks) == ["B failed.", "C informs."]
+    assert words.front_page(checks) == ["B failed."]
 
 
 def test_synthetic_data_and_placebo_arms_are_told_on_every_page():

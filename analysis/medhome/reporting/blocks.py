@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_HYPHEN = re.compile(r"(?<![\w)\-.])-(?=\$?\d)")
 _AMOUNT = re.compile(r"\N{MINUS SIGN}?\$?\d[\d,]*(?:\.\d+)?%?")
 
 
@@ -56,11 +57,12 @@ def escape(text: object) -> str:
 
 
 def prose(text: str) -> str:
-    """A sentence as HTML: escaped, with every amount kept on one line with its sign.
+    """A sentence as HTML: escaped, with real minus signs, and every amount on one line with its sign.
 
     >>> prose("It fell by −$1.78 & more")
     'It fell by <span class="nb">−$1.78</span> &amp; more'
     """
+    text = _HYPHEN.sub("\N{MINUS SIGN}", text)
     parts, last = [], 0
     for match in _AMOUNT.finditer(text):
         parts += [escape(text[last : match.start()]), f'<span class="nb">{escape(match[0])}</span>']

@@ -125,39 +125,41 @@ def volumes(quality: DataQuality, spec: StudySpec) -> DataTable:
 
 
 def cohort_flow(attrition: Attrition, spec: StudySpec) -> DataTable:
-    """Exhibit T1: who is left after each rule, program and comparison side by side."""
-    shown = {  # each column, and the count of people that it rests on
-        "members": "members",
-        "member_months": "members",
-        "allowed_usd_dropped": "members_dropped",
-    }
-    parts = []
-    for arm, rows in attrition.frame.groupby("arm", sort=False):
-        part = rows.set_index("step")[["label"]]
-        for name, people in shown.items():
-            values = rows.set_index("step")
-            part[f"{arm}_{name}"] = values[name].astype(float)
-            part[f"{arm}_{name}_withheld"] = values[name].isna() & values[people].isna()
-        parts.append(part)
-    frame = (
-        parts[0].join([p.drop(columns="label") for p in parts[1:]], how="outer").sort_index().reset_index()
+    """Exhibit T1: who is left after each rule, group by group, and the cost that each rule removes."""
+    source = attrition.frame.assign(
+        cost_withheld=attrition.frame["allowed_usd_dropped"].isna()
+        & attrition.frame["members_dropped"].isna()
+    )
+    steps = source.groupby("step", sort=True)
+    frame = pd.DataFrame(
+        {
+            "label": steps["label"].first(),
+            "allowed_usd_dropped": steps["allowed_usd_dropped"].sum(min_count=1),
+            "allowed_usd_dropped_withheld": steps["cost_withheld"].any(),
+        }
     )
     columns = [Column("label", "Rule")]
-    for arm in ("treated", "comparison"):
-        name = arm_label(arm, spec)
-        columns += [
-            Column(f"{arm}_members", f"{name} members", count),
-            Column(f"{arm}_member_months", f"{name} member-months", count),
-            Column(f"{arm}_allowed_usd_dropped", f"{name} cost removed", usd0),
-        ]
+    for arm in attrition.frame["arm"].unique():
+        rows = source[source["arm"] == arm].set_index("step")
+        name = str(arm).replace(" ", "_")
+        for shown in ("members", "member_months"):
+            frame[f"{name}_{shown}"] = rows[shown].astype(float)
+            frame[f"{name}_{shown}_withheld"] = rows[shown].isna() & rows["members"].isna()
+        beneath = Column(f"{name}_member_months", "member-months", count)
+        columns.append(Column(f"{name}_members", f"{_group(arm, spec)} members", count, beneath=beneath))
+    columns.append(Column("allowed_usd_dropped", "Cost removed", usd0, "$"))
     return DataTable(
         id="tbl-cohort-flow",
         caption="Who is left after each eligibility rule",
         frame=frame,
         columns=columns,
-        note="Rules are applied in this order. Cost removed is allowed cost of the member-months that a rule "
-        "takes out.",
+        note="Rules are applied in this order. Cost removed is the allowed cost of the member-months that a "
+        "rule takes out, of every group together.",
     )
+
+
+def _group(arm: str, spec: StudySpec) -> str:
+    return arm_label(arm, spec) if arm in ("treated", "comparison") else arm[:1].upper() + arm[1:]
 
 
 def organizations(cohort: Cohort, spec: StudySpec) -> DataTable:

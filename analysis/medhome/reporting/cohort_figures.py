@@ -57,7 +57,7 @@ def volumes(quality: DataQuality, spec: StudySpec) -> Figure:
                 axes.plot(every, values, color=colour, linewidth=1.8, linestyle=dash)
                 lines.append((values, study_words.arm_label(arm, spec), colour))
             axes.set_title(label, loc="left", fontsize=12, color=MUTE)
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
             axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _, w=write: w(v)))
             axes.yaxis.set_major_locator(MaxNLocator(4))
             ticks = [m for m in every if int(m) % 12 == 0]
@@ -77,6 +77,7 @@ def volumes(quality: DataQuality, spec: StudySpec) -> Figure:
         f"{count(frame['month'].nunique())} months, by arm.",
         draw=draw,
         table=cohort_exhibits.volumes(quality, spec),
+        drawn=("claim_lines", "allowed_usd"),
     )
 
 
@@ -96,7 +97,7 @@ def waterfall(quality: DataQuality, spec: StudySpec) -> Figure:
                 y, value, left=left, height=0.34, color=BLUE if total else VERMILION, linewidth=0, alpha=1.0
             )
             if not total:  # a hair line, so that a small step can still be found
-                axes.plot([left, left], [y - 0.28, y + 0.28], color=MUTE, linewidth=0.8)
+                axes.plot([left, left], [y - 0.2, y + 0.2], color=MUTE, linewidth=0.8)
             running = value if total else running + value
             axes.text(
                 0,
@@ -166,7 +167,7 @@ def balance(cohort: Cohort, spec: StudySpec) -> Figure:
         axes.set_ylim(0, len(frame))
         axes.set_yticks(
             [] if narrow else [len(frame) - i - 0.5 for i in range(len(frame))],
-            [] if narrow else [shortened(str(t), 36) for t in frame["label"]],
+            [] if narrow else [shortened(str(t), 44) for t in frame["label"]],
         )
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
@@ -238,4 +239,5 @@ def organizations(cohort: Cohort, spec: StudySpec) -> Figure:
         description=f"Changes in cost of {count(len(known))} organisations by their size.",
         draw=draw,
         table=cohort_exhibits.organizations(cohort, spec),
+        drawn=("members", "change_pmpm"),
     )

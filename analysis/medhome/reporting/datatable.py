@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from medhome.reporting.blocks import Block, escape, prose
-from medhome.study.display import NOT_APPLICABLE, WITHHELD, absent, interval
+from medhome.study.display import NOT_APPLICABLE, WITHHELD, absent, interval, month_short
 
 SIGNIFICANT_DIGITS = 10
 """Numbers in CSV: the last digits of a double differ between machines, the first ten do not."""
@@ -50,7 +50,8 @@ class Column:
 
     @property
     def numeric(self) -> bool:
-        return self.write is not words
+        """Whether the column is set flush right."""
+        return self.write not in (words, month_short)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ class DataTable:
 
     def cells(self) -> list[list[str]]:
         """Every cell as text."""
-        return [["; ".join(self._texts(row, column)) for column in self.columns] for row in self._rows()]
+        return [["; ".join(self._texts(row, column)) for column in self.columns] for row in self.rows()]
 
     def csv(self) -> str:
         """Its data: ten significant digits, "withheld" where withheld, safe to open in a spreadsheet."""
@@ -89,17 +90,20 @@ class DataTable:
         names = [n for c in every for n in (c.name, c.upper) if n]
         raw = {n: c.raw for c in every for n in (c.name, c.upper)}
         writer.writerow(names)
-        for row in self._rows():
+        for row in self.rows():
             writer.writerow(
-                ["withheld" if self._withheld(row, n) else csv_cell(row[n], raw.get(n)) for n in names]
+                ["withheld" if self.is_withheld(row, n) else csv_cell(row[n], raw.get(n)) for n in names]
             )
         return out.getvalue()
 
     def html(self) -> str:
         """The table's markup, in a box of its own that scrolls where the page is narrow."""
-        head = "".join(f'<th scope="col"{_right(c)}>{escape(c.label)}{_unit(c)}</th>' for c in self.columns)
+        head = "".join(
+            f'<th scope="col"{_right(c) if i else ""}>{escape(c.label)}{_unit(c)}</th>'
+            for i, c in enumerate(self.columns)
+        )
         body = []
-        for i, row in enumerate(self._rows()):
+        for i, row in enumerate(self.rows()):
             first, *rest = [(c, self._markup(row, c)) for c in self.columns]
             css = " ".join(
                 k
@@ -114,8 +118,8 @@ class DataTable:
             f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(self.caption)}">'
             f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
         )
-        note = f'<p class="tnote">{prose(self.full_note())}</p>' if self.full_note() else ""
-        return table + note
+        lines = [line for line in self.full_note().split("\n") if line]
+        return table + "".join(f'<p class="tnote">{prose(line)}</p>' for line in lines)
 
     def full_note(self) -> str:
         """The note, with the meaning of the withheld symbol where it occurs."""
@@ -125,7 +129,7 @@ class DataTable:
             if shown
             else ""
         )
-        return " ".join(t for t in (self.note, meaning) if t)
+        return "\n".join(t for t in (self.note, meaning) if t)
 
     def block(self) -> Block:
         """The table as a part of a page, with its CSV."""
@@ -148,10 +152,12 @@ class DataTable:
         ]
         return "\n".join(t for t in (self.caption, *lines, self.full_note()) if t)
 
-    def _rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows as dictionaries."""
         return records(self.frame)
 
-    def _withheld(self, row: Row, name: str) -> bool:
+    def is_withheld(self, row: Row, name: str) -> bool:
+        """Whether a cell is absent because it was withheld."""
         if f"{name}_withheld" in row:
             return bool(row[f"{name}_withheld"])
         if not absent(row[name]):
@@ -168,7 +174,7 @@ class DataTable:
         return escape(text) + "".join(f'<span class="u">{escape(t)}</span>' for t in small)
 
     def _text(self, row: Row, column: Column) -> str:
-        if self._withheld(row, column.name):
+        if self.is_withheld(row, column.name):
             return WITHHELD
         if column.by_row is not None:
             return column.by_row(row)

@@ -35,7 +35,10 @@ UNIT = "$ per member per month"
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A figure before it becomes markup: ``draw`` takes a width in pixels and gives a matplotlib figure."""
+    """A figure before it becomes markup: ``draw`` takes a width in pixels and gives a matplotlib figure.
+
+    ``drawn`` are the columns of the table that the picture shows; where one is withheld, the note says so.
+    """
 
     id: str
     title: str
@@ -44,6 +47,7 @@ class Figure:
     description: str
     draw: Callable[[int], MplFigure]
     table: DataTable
+    drawn: Sequence[str] = ()
 
     def block(self) -> Block:
         """The figure as a part of a page: pictures for both widths, note, data table and downloads."""
@@ -68,7 +72,8 @@ class Figure:
         )
 
     def _gaps(self) -> str:
-        return "Gaps: withheld, for small numbers of people." if "withheld" in self.table.csv() else ""
+        hidden = any(self.table.is_withheld(row, name) for row in self.table.rows() for name in self.drawn)
+        return "Gaps: withheld, for small numbers of people." if hidden else ""
 
 
 def canvas(width: int, height: int, rows: int = 1) -> Any:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from medhome.reporting.cohort_exhibits import by_arm, month_column
 from medhome.reporting.datatable import Column, DataTable, Row, records
-from medhome.reporting.words import rows_of
+from medhome.reporting.words import definition_name, rows_of
 from medhome.study.display import (
     NOT_APPLICABLE,
     absent,
@@ -39,7 +39,7 @@ def definitions(expected: ExpectedCosts) -> DataTable:
     """Exhibit T5: expected against actual cost, under each definition of expected."""
     frame = expected.definitions.assign(
         name=[
-            f"{r.definition} {r.label}" + (" (primary)" if r.primary else "")
+            f"{definition_name(r.definition)} {r.label}" + (" (primary)" if r.primary else "")
             for r in rows_of(expected.definitions)
         ]
     )
@@ -165,10 +165,7 @@ def event_study(did: DidResult) -> DataTable:
 def inference(did: DidResult) -> DataTable:
     """Exhibit T19: every method beside the headline's; those that are no finding here say so."""
     frame = did.methods.assign(
-        reading=[
-            "Headline" if r.headline else "May be read" if r.valid else "Not a finding here"
-            for r in rows_of(did.methods)
-        ],
+        reading=[_reading(r) for r in rows_of(did.methods)],
         false_alarms=[_false_alarms(v) for v in did.methods["size_note"]],
     )
     return DataTable(
@@ -185,15 +182,16 @@ def inference(did: DidResult) -> DataTable:
         ),
         muted=[not bool(v) for v in did.methods["valid"]],
         strong=list(did.methods["headline"].astype(bool)),
-        note=" ".join(
-            [
-                "False alarms: how often the method rejects a true null at the 5% level in the nearest "
-                "setting simulated; "
-                "5% is right.",
-                _notes(did.methods, "label"),
-            ]
-        ).strip(),
+        note="False alarms: how often the method rejects a true null at the 5% level in the nearest setting "
+        "simulated; 5% is right.",
     )
+
+
+def _reading(row: Any) -> str:
+    """What a method's row may be read as, and its note."""
+    verdict = "Headline" if row.headline else "May be read beside it" if row.valid else "Not a finding here"
+    note = "" if absent(row.note) else str(row.note).strip()
+    return f"{verdict}: {note}" if note else verdict
 
 
 def variance_shares(did: DidResult) -> DataTable:
@@ -206,20 +204,42 @@ def variance_shares(did: DidResult) -> DataTable:
     )
 
 
+_SAVINGS_ORDER = (
+    "gross_pmpm",
+    "gross_share",
+    "gross_total_usd",
+    "payer_pmpm",
+    "paid_gross_pmpm",
+    "excess_pmpm",
+    "fees_pmpm",
+    "fees_total_usd",
+    "net_pmpm",
+    "net_total_usd",
+    "roi_ratio",
+    "net_roi_ratio",
+)
+"""From gross to net; any other row follows."""
+
+_UNITS = {"USD PMPM": "$ PMPM", "USD": "$", "share": "%"}
+
+
 def savings(found: Savings) -> DataTable:
     """Exhibit T15: savings gross and net, each row in its own unit; positive means that care cost less."""
 
     def ends(row: Row) -> str:
-        return interval(row["lo95"], row["hi95"], lambda v: in_unit(v, row["unit"], row["digits"]))
+        return interval(row["lo95"], row["hi95"], lambda v: in_unit(v, row["kind"], row["digits"]))
 
+    order = {name: place for place, name in enumerate(_SAVINGS_ORDER)}
     records = []
-    for name, e in found.rows.items():
+    for name in sorted(found.rows, key=lambda n: order.get(n, len(order))):
+        e = found.rows[name]
         low, high = e.ci95 or (None, None)
         records.append(
             {
                 "id": name,
                 "label": e.label or name.replace("_", " "),
-                "unit": e.unit,
+                "kind": e.unit,
+                "unit": _UNITS.get(e.unit, e.unit),
                 "value": e.value,
                 "lo95": low,
                 "hi95": high,
@@ -237,11 +257,12 @@ def savings(found: Savings) -> DataTable:
                 "value",
                 "Estimate",
                 number,
-                by_row=lambda row: in_unit(row["value"], row["unit"], row["digits"]),
+                by_row=lambda row: in_unit(row["value"], row["kind"], row["digits"]),
             ),
             Column("lo95", "95% interval", number, upper="hi95", by_row=ends),
         ),
-        note="Savings are expected minus actual: positive means that care cost less.",
+        note="Savings are expected minus actual: positive means that care cost less. Gross savings are in "
+        "allowed amounts, as the effect is; net savings are the payer's, in what it paid.",
     )
 
 
@@ -252,15 +273,19 @@ def savings_by_year(found: Savings) -> DataTable:
         caption="Savings by program year",
         frame=found.by_year,
         columns=(
-            Column("year", "Year", count),
-            Column("first_month", "Months", month_short, upper="last_month", raw=month_name),
+            Column(
+                "year",
+                "Year",
+                count,
+                beneath=Column("first_month", "months", month_short, upper="last_month", raw=month_name),
+            ),
             Column("members", "Members", count),
             Column("member_months", "Member-months", count),
             Column("expected_pmpm", "Expected", usd, "$ PMPM"),
             Column("actual_pmpm", "Actual", usd, "$ PMPM"),
             Column("gross_pmpm", "Gross savings", usd, "$ PMPM", beneath=_INTERVAL),
             Column("fees_pmpm", "Fees", usd, "$ PMPM"),
-            Column("net_pmpm", "Net savings", usd, "$ PMPM"),
+            Column("net_pmpm", "Net savings", usd, "$ PMPM, paid"),
         ),
         counts=Savings.COUNTS["by_year"],
         resting=Savings.RESTING["by_year"],
@@ -301,13 +326,13 @@ def detectable(did: DidResult, published: PublishedEffect) -> DataTable:
 
 
 def _notes(frame: pd.DataFrame, name: str = "definition") -> str:
-    """The notes of the rows, each after the name of its row."""
+    """The notes of the rows, each after the name of its row and on a line of its own."""
     parts = [
-        f"{row[name]}: {str(row['note']).rstrip('.')}."
+        f"{definition_name(row[name])}: {str(row['note']).rstrip('.')}."
         for row in records(frame)
         if not absent(row.get("note")) and str(row.get("note", "")).strip()
     ]
-    return " ".join(parts)
+    return "\n".join(parts)
 
 
 def _false_alarms(value: Any) -> str:

@@ -168,6 +168,7 @@ def event_study(did: DidResult, spec: StudySpec) -> Figure:
         description=f"Differences of {count(len(frame))} quarters with 95% intervals.{span}",
         draw=draw,
         table=exhibits.event_study(did),
+        drawn=("estimate",),
     )
 
 
@@ -206,12 +207,14 @@ def series(expected: ExpectedCosts, spec: StudySpec) -> Figure:
         title=titles.series(expected, spec),
         subtitle=f"Cost of members in {study_words.treated_arm(spec)}, {UNIT}, by quarter. "
         f"{study_months(spec)}",
-        note=f"Dashed: expected cost by definition {primary['definition']} ({primary['label']}); solid: "
+        note=f"Dashed: expected cost by definition {words.definition_name(primary['definition'])} "
+        f"({primary['label']}); solid: "
         "actual cost; shaded: the gap "
         "after the start.",
         description=f"Expected and actual cost over {count(len(frame))} quarters.{end}",
         draw=draw,
         table=exhibits.series(expected),
+        drawn=("expected_pmpm", "actual_pmpm"),
     )
 
 
@@ -246,7 +249,9 @@ def definitions(expected: ExpectedCosts, spec: StudySpec) -> Figure:
                     markeredgewidth=1.6,
                     markerfacecolor=colour if row.primary else PAPER,
                 )
-            label = shortened(f"{row.definition} {row.label}", 74 if width == WIDE else 36)
+            label = shortened(
+                f"{words.definition_name(row.definition)} {row.label}", 74 if width == WIDE else 36
+            )
             label += " (no estimate)" if absent(row.difference_pmpm) else ""
             axes.text(
                 low - margin,
@@ -326,4 +331,5 @@ def calibration(risk: RiskModelResult, spec: StudySpec) -> Figure:
         f"arms.{reach}",
         draw=draw,
         table=exhibits.calibration(risk, spec),
+        drawn=("predictive_ratio",),
     )

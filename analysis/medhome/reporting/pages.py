@@ -85,7 +85,9 @@ def the_question(report: ReleasedRun) -> Block:
         html=f'<p class="lede">{prose(lede)}</p>\n<p class="meta">{prose(meta)}</p>', text=f"{lede}\n{meta}"
     )
     return head + notice(
-        "Not real" if spec.data.synthetic else "Placebo study", study_words.caveats(spec), kind="warning"
+        "Synthetic data" if spec.data.synthetic else "Placebo study",
+        study_words.caveats(spec),
+        kind="warning",
     )
 
 

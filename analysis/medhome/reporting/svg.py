@@ -170,7 +170,7 @@ def _page_font(match: re.Match[str]) -> str:
 
 def _marks(artist: Artist) -> int:
     if isinstance(artist, PathCollection):
-        return len(artist.get_offsets())
+        return len(np.asarray(artist.get_offsets()))
     if isinstance(artist, Line2D) and artist.get_marker() not in ("None", "", None):
         return int(np.size(artist.get_xdata()))
     return 0

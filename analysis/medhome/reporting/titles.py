@@ -127,7 +127,7 @@ def cards(
             "Actual over expected",
             ratio(row["ae_ratio"]),
             f"{usd(row['actual_pmpm'])} over {usd(row['expected_pmpm'])} PMPM, after the start "
-            f"({row['definition']})",
+            f"({words.definition_name(row['definition'])})",
         ),
         (
             "Differences before the start",

@@ -215,7 +215,7 @@ def versus(expected: ExpectedCosts, compares: str) -> str:
     than = "expected" if compares == "versus expected" else "its peers"
     lead = "Versus expected (a change)" if compares == "versus expected" else "Versus peers (a level)"
     sentence = compared(row["difference_pmpm"], row["lo95"], row["hi95"], than)
-    return f"{lead}, by {row['definition']}: {_lower_first(sentence)}"
+    return f"{lead}, definition {definition_name(row['definition'])}: {_lower_first(sentence)}"
 
 
 def both_readings(expected: ExpectedCosts) -> str:
@@ -248,6 +248,15 @@ def definition(expected: ExpectedCosts, compares: str) -> dict[str, Any] | None:
     return _first(ordered)
 
 
+def definition_name(definition_id: Any) -> str:
+    """How a definition is called in text.
+
+    >>> definition_name("E5_level")
+    'E5 level'
+    """
+    return str(definition_id).replace("_", " ")
+
+
 def primary_definition(expected: ExpectedCosts) -> dict[str, Any]:
     """The definition declared primary in the study file."""
     return _first(expected.definitions[expected.definitions["definition"] == expected.primary])
@@ -270,8 +279,8 @@ def headline_rule(did: DidResult) -> str:
 
 
 def front_page(checks: Sequence[Check]) -> list[str]:
-    """The checks that belong on the first page and did not pass."""
-    return [c.sentence for c in checks if c.front_page and c.passed is not True]
+    """The checks that belong on the first page and did not pass; the rest stand in the table of checks."""
+    return [c.sentence for c in checks if c.front_page and c.passed is False]
 
 
 # -- cohort and data -----------------------------------------------------------------------------------
@@ -296,16 +305,17 @@ def who_was_compared(cohort: Cohort, spec: StudySpec) -> str:
 
 
 def who_is_left(attrition: Attrition, spec: StudySpec) -> str:
-    """How many members the eligibility rules left, by arm."""
-    parts = []
-    for arm in ("treated", "comparison"):
-        rows = attrition.frame[attrition.frame["arm"] == arm].sort_values("step", kind="stable")
-        if rows.empty:
-            continue
+    """How many members the eligibility rules left, by arm, and how many people are in neither arm."""
+    parts, others = [], []
+    for arm, rows in attrition.frame.sort_values("step", kind="stable").groupby("arm", sort=False):
         first, last = rows["members"].iloc[0], rows["members"].iloc[-1]
-        name = treated_arm(spec) if arm == "treated" else "the comparison group"
-        parts.append(f"{_counted(last, 'member', 'members')} of {_withheld(first)} in {name}")
-    return f"The eligibility rules left {listed(parts)}." if parts else ""
+        if arm in ("treated", "comparison"):
+            name = treated_arm(spec) if arm == "treated" else "the comparison group"
+            parts.append(f"{_withheld(last)} of {_counted(first, 'member', 'members')} in {name}")
+        elif absent(first) or first > 0:
+            others.append(f"{_counted(first, 'person is', 'people are')} in neither arm ({arm}).")
+    left = f"The eligibility rules left {listed(parts)}." if parts else ""
+    return " ".join([left, *others]).strip()
 
 
 def balance(cohort: Cohort) -> str:
@@ -395,12 +405,12 @@ def accuracy(risk: RiskModelResult) -> str:
 
 def savings_gross(savings: Savings) -> str:
     """Savings before fees; positive means that care cost less than expected."""
-    return _saved(savings.rows["gross_pmpm"], "before program fees")
+    return _saved(savings.rows["gross_pmpm"], "in allowed amounts, before program fees")
 
 
 def savings_net(savings: Savings) -> str:
-    """Savings after fees."""
-    return _saved(savings.rows["net_pmpm"], "after program fees")
+    """Savings after fees: they are the payer's, and counted in what it paid (`methods.md` 4.9)."""
+    return _saved(savings.rows["net_pmpm"], "in paid amounts, after program fees")
 
 
 def savings_total(savings: Savings) -> str:
