@@ -7,9 +7,10 @@ import pytest
 from member_world import FIRST, START, study, world
 from numpy.testing import assert_allclose
 
-from medhome.models import expected, risk
+from medhome.models import arm_means, expected, risk
 from medhome.models.twfe import twfe
 from medhome.study.cells import Cells
+from medhome.study.display import number
 from medhome.study.periods import month_index
 from medhome.study.problems import ModelRefusal
 from medhome.study.results import DidResult, Estimate
@@ -76,20 +77,20 @@ def found():
 def test_e1_by_hand():
     # 300 grew by 250/200 and by risk: (110/100)/(105/100). E = 300 * 1.25 * 1.047619 = 392.857.
     cells = two_by_two((300, 330), (200, 250), ((100, 110), (100, 105)))
-    m = expected.means(cells, study())
+    m = arm_means.means(cells, study())
     assert_allclose((m.trend, m.rho), (1.25, 1.1 / 1.05), rtol=1e-12)
     assert_allclose(m.e1, 300 * 1.25 * 1.1 / 1.05, rtol=1e-12)
 
 
 def test_with_constant_risk_actual_over_e1_is_the_ratio_of_ratios():
-    m = expected.means(two_by_two((300, 330), (200, 250)), study())
+    m = arm_means.means(two_by_two((300, 330), (200, 250)), study())
     assert_allclose(m.A["treated", 1] / m.e1, (330 / 300) / (250 / 200), rtol=1e-12)
 
 
 def test_level_and_change_may_differ_in_sign():
     # $330 against $300 with +$24 in both arms: a saving of $2.40 for E1, none for linear E3, -$30 as a level.
     cells = two_by_two((330, 354), (300, 324))
-    m = expected.means(cells, study())
+    m = arm_means.means(cells, study())
     assert_allclose(m.e1 - m.A["treated", 1], 2.40, rtol=1e-12)
     fit = twfe(cells, "allowed_capped", (), first_post=START)
     assert_allclose(fit.coefficients, [0], atol=1e-9)
@@ -111,15 +112,15 @@ def test_trend_points_are_minus_e1_savings_over_baseline(found):
     e1, trend = table.loc["E1"], table.loc["E5_trend"]
     savings = e1["expected_pmpm"] - e1["actual_pmpm"]
     points = -100 * savings / e1["baseline_pmpm"]
-    assert f"{points:.1f} percentage points" in trend["note"]
-    m = expected.means(found[3], found[0].spec)
+    assert f"{number(points, 1)} percentage points" in trend["note"]
+    m = arm_means.means(found[3], found[0].spec)
     direct = 100 * (m.A["treated", 1] / m.A["treated", 0] - m.trend * m.rho)
     assert_allclose(points, direct, rtol=1e-10)
 
 
 def test_published_trends_of_3_7_and_4_9_percent_differ_by_1_2_points():
     # A group's cost grew by 3.7%, the market's by 4.9% (`docs/methods.md`, definition E5).
-    m = expected.means(two_by_two((1000, 1037), (1000, 1049)), study())
+    m = arm_means.means(two_by_two((1000, 1037), (1000, 1049)), study())
     assert_allclose(-100 * (m.e1 - m.A["treated", 1]) / m.A["treated", 0], -1.2, rtol=1e-10)
 
 
@@ -163,7 +164,7 @@ def test_e2_is_indirect_standardisation_and_never_fitted_on_whom_it_judges(found
 
 def test_e5_level_is_the_comparison_cost_at_the_treated_risk(found):
     small, _, _, cells, _, result = found
-    m = expected.means(cells, small.spec)
+    m = arm_means.means(cells, small.spec)
     row = result.definitions.set_index("definition").loc["E5_level"]
     wanted = m.A["comparison", 1] * m.R["treated", 1] / m.R["comparison", 1]
     assert_allclose(row["expected_pmpm"], wanted, rtol=1e-12)
@@ -174,9 +175,9 @@ def test_e5_level_is_the_comparison_cost_at_the_treated_risk(found):
 def test_the_gradient_of_e1_is_its_derivative(found):
     # Moving every treated cost after the start by one dollar moves the difference by one dollar, and so on.
     small, _, _, cells, _, _ = found
-    m = expected.means(cells, small.spec)
+    m = arm_means.means(cells, small.spec)
     step = 1e-4
-    for key, wanted in expected.gradient_of_e1(m).items():
+    for key, wanted in arm_means.gradient_of_e1(m).items():
         moved = dataclasses.replace(m, A={**m.A, key: m.A[key] + step})
         slope = ((moved.A["treated", 1] - moved.e1) - (m.A["treated", 1] - m.e1)) / step
         assert_allclose(slope, wanted, rtol=1e-5)
@@ -184,7 +185,7 @@ def test_the_gradient_of_e1_is_its_derivative(found):
 
 def test_series_adds_up_to_both_periods(found):
     small, _, _, cells, _, result = found
-    series, m = result.series, expected.means(cells, small.spec)
+    series, m = result.series, arm_means.means(cells, small.spec)
     assert list(series["quarter"]) == [-4, -3, -2, -1, 0, 1, 2, 3, 4, 5]
     assert list(series["first_month"]) == [FIRST + 3 * i for i in range(10)]
     before = series["quarter"] < 0
@@ -197,7 +198,7 @@ def test_series_adds_up_to_both_periods(found):
 def test_series_by_hand():
     cells = two_by_two((300, 330), (200, 250), ((100, 110), (100, 105)))
     spec = study()
-    series = expected.series(expected.means(cells, spec), cells, spec)
+    series = expected.series(arm_means.means(cells, spec), cells, spec)
     # After the start: 300 + (250 - 200) + ((110 - 100) - (105 - 100)) = 355.
     assert list(series["expected_pmpm"]) == [300.0, 355.0]
     assert list(series["actual_pmpm"]) == [300.0, 330.0]
@@ -217,7 +218,7 @@ def test_an_arm_without_members_is_refused_by_name():
     cells = two_by_two((300, 330), (200, 250))
     gone = cells.where(~((cells.frame["arm"] == "comparison") & (cells.frame["month"] == START)).to_numpy())
     with pytest.raises(ModelRefusal, match="comparison arm has no member-months from 2008-06 to 2009-11"):
-        expected.means(gone, study())
+        arm_means.means(gone, study())
 
 
 def test_a_primary_definition_that_does_not_exist_is_refused(found):

@@ -217,7 +217,7 @@ def test_savings_expected_and_effect_are_one_number():
 
 def test_the_cap_is_judged_by_the_dollars_that_it_takes():
     check = run()["cap"]
-    assert check.passed is True and "1.0% of allowed dollars in the program arm" in check.sentence
+    assert check.passed is True and "1.0% of allowed dollars in the treated arm" in check.sentence
     frame = found()["cells"].frame
     heavy = Cells(
         scales={"allowed": 100, "allowed_capped": 100}, frame=frame.assign(**{"w*allowed": 110_000_000})

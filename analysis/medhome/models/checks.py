@@ -224,7 +224,7 @@ def _completeness(attrition: Attrition, quality: DataQuality, spec: StudySpec) -
         else "The input checks gave no warnings.",
     )
     lost = _not_attributed(attrition.frame)
-    if lost is not None:
+    if lost:
         yield Check(
             id="not-attributed",
             passed=None,
@@ -260,7 +260,7 @@ def _cap(cells: Cells, spec: StudySpec) -> Iterator[Check]:
         passed=max(arms.values()) <= CAP_SHARE,
         front_page=True,
         sentence=f"The cap of {usd(spec.outcomes.cap_usd_per_year, 0)} per member and year takes "
-        f"{share(arms['treated'])} of allowed dollars in the program arm and {share(arms['comparison'])} "
+        f"{share(arms['treated'])} of allowed dollars in the treated arm and {share(arms['comparison'])} "
         "in the comparison arm.",
     )
 

@@ -10,81 +10,27 @@ expected: negative means that care cost less.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from medhome.models import peers, risk
+from medhome.models.arm_means import ARMS, OUTCOME, Means, gradient_of_e1, means
 from medhome.models.inference.member_covariance import member_covariance
 from medhome.models.linear_effects import intervals
 from medhome.models.twfe import twfe
 from medhome.study.cells import Cells, MonthPairs, Rows
+from medhome.study.display import number, share
 from medhome.study.periods import event_quarter
 from medhome.study.problems import ModelRefusal
 from medhome.study.results import DidResult, ExpectedCosts
 from medhome.study.spec import StudySpec
 
-OUTCOME = "allowed_capped"
-ARMS = ("treated", "comparison")
 CHANGE, LEVEL = "versus expected", "versus peers"
 _COLUMNS = (
     "definition", "label", "compares", "baseline_pmpm", "trend_ratio", "risk_ratio", "expected_pmpm",
     "actual_pmpm", "difference_pmpm", "lo90", "hi90", "lo95", "hi95", "ae_ratio", "primary", "note",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Means:
-    """Member-month means by arm and period: A cost and R frozen expected cost, dollars PMPM.
-
-    Keys are ``("treated", 0)`` and so on, 0 the baseline and 1 the performance period.
-    """
-
-    A: Mapping[tuple[str, int], float]
-    R: Mapping[tuple[str, int], float]
-    member_months: Mapping[tuple[str, int], float]
-
-    @property
-    def trend(self) -> float:
-        """The comparison arm's cost, performance over baseline."""
-        return self.A["comparison", 1] / self.A["comparison", 0]
-
-    @property
-    def rho(self) -> float:
-        """How much more the treated arm's frozen risk grew than the comparison arm's."""
-        treated = self.R["treated", 1] / self.R["treated", 0]
-        return treated / (self.R["comparison", 1] / self.R["comparison", 0])
-
-    @property
-    def e1(self) -> float:
-        """Trended risk-adjusted baseline: ``A_T0 * (A_C1/A_C0) * rho``."""
-        return self.A["treated", 0] * self.trend * self.rho
-
-
-def means(cells: Cells, spec: StudySpec, variable: str = OUTCOME) -> Means:
-    """Mean cost and mean frozen risk of both arms in both periods.
-
-    Raises `ModelRefusal` naming the arm and period that has no member-months.
-    """
-    frame = cells.frame
-    month = frame["month"].to_numpy(dtype=int)
-    A, R, exposure = {}, {}, {}
-    for arm in ARMS:
-        for period, span in enumerate((spec.periods.baseline, spec.periods.performance)):
-            mask = (frame["arm"] == arm).to_numpy() & (month >= span.first) & (month < span.end)
-            part = cells.where(mask)
-            weight = part.member_months.sum()
-            if not weight > 0:
-                raise ModelRefusal(
-                    f"expected cost: the {arm} arm has no member-months from {span}; check arms and periods "
-                    f"in the study file"
-                )
-            exposure[arm, period] = float(weight)
-            A[arm, period] = math.fsum(part.total(variable)) / weight
-            R[arm, period] = math.fsum(part.total("expected")) / weight
-    return Means(A=A, R=R, member_months=exposure)
 
 
 def definitions(
@@ -193,16 +139,6 @@ def _trended(m: Means, cells: Cells, pairs: MonthPairs, spec: StudySpec) -> dict
     )  # fmt: skip
 
 
-def gradient_of_e1(m: Means) -> dict[tuple[str, int], float]:
-    """How the difference from E1 moves with each of the four means of cost, given frozen risk."""
-    return {
-        ("treated", 1): 1.0,
-        ("treated", 0): -m.e1 / m.A["treated", 0],
-        ("comparison", 1): -m.e1 / m.A["comparison", 1],
-        ("comparison", 0): m.e1 / m.A["comparison", 0],
-    }
-
-
 def _model_based(m: Means, rows: Rows, spec: StudySpec) -> dict[str, object]:
     """E2: the cost model refitted on the comparison arm after the start, applied to the treated arm."""
     terms, _ = risk.solve(rows, spec, arm="comparison", period="performance")
@@ -249,9 +185,9 @@ def _index_trend(m: Means, e1: dict[str, object]) -> dict[str, object]:
     else:
         own, other = m.A["treated", 1] / m.A["treated", 0], m.trend * m.rho
         note = (
-            f"Cost grew by {100 * (own - 1):.1f}%, against {100 * (other - 1):.1f}% at the comparison arm's "
-            f"trend and risk: {100 * (own - other):.1f} percentage points, which is E1's difference over "
-            "baseline cost."
+            f"Cost changed by {share(own - 1)}, against {share(other - 1)} at the comparison arm's trend and "
+            f"risk: {number(100 * (own - other), 1)} percentage points, which is E1's difference over "
+            f"baseline cost."
         )
     return {**e1, "definition": "E5_trend", "label": "Market trend", "note": note}
 
@@ -286,8 +222,9 @@ def series(m: Means, cells: Cells, spec: StudySpec) -> pd.DataFrame:
 
     Expected cost of a quarter is the treated baseline plus the comparison arm's change since its baseline,
     plus the difference of both arms' changes in frozen risk: the difference-in-differences counterfactual
-    with a slope of one dollar for each dollar of frozen expected cost. ``members`` is the largest number of
-    members of a month of the quarter, which is at most the number of people in it.
+    with a slope of one dollar for each dollar of frozen expected cost. The headline estimates that slope, so
+    the quarters' mean difference is near the headline and not the same number. ``members`` is the largest
+    number of members of a month of the quarter, which is at most the number of people in it.
     """
     month = cells.frame["month"].to_numpy(dtype=int)
     table = []

@@ -63,7 +63,10 @@ def from_effect(did: DidResult, cells: Cells, pairs: Mapping[str, MonthPairs], s
     fees = treated.fees(spec)
     n = {"member_months": round(treated.member_months)}
 
-    def pmpm(mixture: Mixture, label: str, method: str) -> Estimate:
+    def pmpm(mixture: Mixture | None, label: str, method: str) -> Estimate:
+        if mixture is None:
+            zero = (0.0, 0.0)
+            return Estimate(value=0.0, unit="USD PMPM", kind="exact", label=label, ci90=zero, ci95=zero, n=n)
         effect = Estimate(
             value=mixture.estimate, unit="USD PMPM", se=mixture.sd, ci90=mixture.ci90, ci95=mixture.ci95, n=n
         )
@@ -137,11 +140,11 @@ class _Treated:
 
 @dataclass(frozen=True, kw_only=True)
 class _Paid:
-    """Effects on paid dollars: all of them, below and above the cap, and all of them by year."""
+    """Effects on paid dollars: all, below and above the cap (None where nothing is above it), all by year."""
 
     all: Mixture
     capped: Mixture
-    excess: Mixture
+    excess: Mixture | None
     years: tuple[Mixture, ...]
     borrowed: tuple[str, ...]
 
@@ -170,11 +173,7 @@ def _paid_effects(
     above = whole.adjusted - below.adjusted
     excess = whole.coefficients - below.coefficients
     if (whole.panel.y == below.panel.y).all():
-        nothing = Mixture(
-            estimate=0.0, sd=0.0, ci80=(0.0, 0.0), ci90=(0.0, 0.0), ci95=(0.0, 0.0), p=1.0,
-            probability_below_zero=0.0,
-        )  # fmt: skip
-        over, borrowed_above = nothing, False
+        over, borrowed_above = None, False
     else:
         if PAID_EXCESS in pairs:
             cov_above = member_covariance(pairs[PAID_EXCESS], whole.panel.months.tolist()).matrix
