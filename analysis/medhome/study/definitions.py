@@ -157,6 +157,15 @@ def sources() -> pd.DataFrame:
     return read_csv("sources.csv")
 
 
+def study_template() -> str:
+    """A commented study file with every key: what `medhome init` writes.
+
+    >>> study_template().splitlines()[0][:17]
+    '# A medhome study'
+    """
+    return (DEFINITIONS / "study-template.toml").read_text(encoding="utf-8")
+
+
 def data_dictionary() -> str:
     """The contracts as a page of Markdown: what `docs/data-dictionary.md` and `medhome init` show."""
     lines = [

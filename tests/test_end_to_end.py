@@ -1,0 +1,185 @@
+"""Claims in, report out: the same bytes wherever it runs, verified by number, rerun for new periods."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from medhome.study.provenance import FIXED_ENVIRONMENT
+
+PAGES = {
+    "index.html",
+    "data-and-cohort.html",
+    "expected-and-actual.html",
+    "difference-in-differences.html",
+    "savings.html",
+}
+
+
+def medhome(*words, **environment):
+    """Run the command as a user would: another process, nothing shared."""
+    clean = {k: v for k, v in os.environ.items() if k not in FIXED_ENVIRONMENT}
+    return subprocess.run(
+        [sys.executable, "-m", "medhome", *map(str, words)],
+        capture_output=True,
+        text=True,
+        env={**clean, **environment},
+    )
+
+
+def _digests(report: Path) -> dict[str, str]:
+    """Every file of a report but the run log, which alone may tell the time."""
+    run = (report / "current").resolve()
+    return {
+        p.relative_to(run).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(run.rglob("*"))
+        if p.is_file() and p.name != "run-log.json"
+    }
+
+
+@pytest.fixture(scope="module")
+def report(small_world, tmp_path_factory):
+    out = tmp_path_factory.mktemp("first")
+    done = medhome("run", small_world / "study.toml", "--data", small_world, "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert Path(said["index"]).is_file() and "Traceback" not in done.stderr
+    assert "01-findings, " in done.stderr  # plain lines of progress where there is no terminal
+    return Path(said["report"])
+
+
+def test_the_report_is_whole(report):
+    names = {p.name for p in report.iterdir()}
+    assert PAGES | {"results.json", "manifest.json", "run-log.json", "study.toml"} <= names
+    manifest = json.loads((report / "manifest.json").read_text())
+    for output in manifest["outputs"]:
+        content = (report / "current" / output["name"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == output["sha256"], output["name"]
+    assert manifest["run_id"] == json.loads((report / "results.json").read_text())["run_id"]
+
+
+def test_the_headline_on_the_page_is_the_headline_of_the_results(report):
+    number = json.loads((report / "results.json").read_text())["numbers"]["did.total_pmpm"]
+    assert number["headline"] and len(number["ci90"]) == len(number["ci95"]) == 2
+    page = (report / "index.html").read_text()
+    shown = f"{abs(number['value']):,.2f}"
+    assert f"−${shown}" in page or f"${shown}" in page
+
+
+def test_pages_ask_nobody_for_anything(report):
+    for name in PAGES:
+        page = (report / name).read_text()
+        assert "default-src 'none'" in page
+        assert not re.search(r"<script|\bon\w+\s*=\s*\"|@import", page)
+        for link in re.findall(r"(?:src|href)=\"([^\"]*)\"", page):
+            assert not re.match(r"(?:https?:)?//", link), (name, link)
+
+
+def test_another_folder_clock_seed_and_thread_count_give_the_same_bytes(report, small_world, tmp_path):
+    elsewhere = tmp_path / "a folder with spaces"
+    shutil.copytree(small_world, elsewhere / "data")
+    done = medhome(
+        "run", elsewhere / "data" / "study.toml",
+        "--data", elsewhere / "data", "--out", elsewhere / "reports",
+        PYTHONHASHSEED="123", TZ="Asia/Tokyo", OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    again = elsewhere / "reports" / "small" / "2010-03"
+    assert _digests(again) == _digests(report)
+
+
+def test_a_report_is_verified_from_its_own_folder(report, small_world, tmp_path):
+    done = medhome("verify", report, "--data", small_world, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads(done.stdout)
+    assert set(verdict["counts"]) <= {"same", "agrees", "differs", "missing", "new"}
+    assert verdict["counts"]["same"] == len(json.loads((report / "results.json").read_text())["numbers"])
+
+    # One published number changed by hand: the file is unlike its digest, and the number differs.
+    forged = tmp_path / "forged"
+    shutil.copytree(report / "current", forged)
+    results = json.loads((forged / "results.json").read_text())
+    results["numbers"]["did.total_pmpm"]["value"] *= 1.001
+    (forged / "results.json").write_text(
+        json.dumps(results, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    )
+    done = medhome("verify", forged, "--data", small_world)
+    assert done.returncode == 3
+    assert "did.total_pmpm" in done.stdout and "results.json" in done.stdout
+
+
+def test_changed_data_are_named(report, small_world, tmp_path):
+    import pyarrow.parquet as pq
+
+    shutil.copytree(small_world, tmp_path / "data")
+    path = tmp_path / "data" / "medical_claim.parquet"
+    table = pq.read_table(path)
+    amounts = table["allowed_amount"].to_pylist()
+    at = next(
+        i
+        for i, (status, day) in enumerate(
+            zip(table["x_claim_status"].to_pylist(), table["claim_start_date"].to_pylist(), strict=True)
+        )
+        if status == "paid" and day.year == 2009
+    )
+    amounts[at] += 1
+    i = table.schema.get_field_index("allowed_amount")
+    pq.write_table(table.set_column(i, "allowed_amount", [[float(a) for a in amounts]]), path)
+    done = medhome("verify", report, "--data", tmp_path / "data")
+    assert done.returncode == 3
+    assert "medical_claim.parquet" in done.stdout
+
+
+def test_a_new_data_period_has_a_folder_of_its_own_and_a_warning_when_it_is_early(
+    report, small_world, tmp_path
+):
+    done = medhome(
+        "run", small_world / "study.toml", "--data", small_world, "--out", tmp_path, "--through", "2008-12"
+    )
+    assert done.returncode == 0, done.stderr
+    early = tmp_path / "small" / "2008-12"
+    page = (early / "index.html").read_text()
+    assert "at least 12 months" in page and "7 months" in page
+    assert 'through = "2008-12"' in (early / "study.toml").read_text()
+    done = medhome("verify", early, "--data", small_world)
+    assert done.returncode == 0, done.stdout
+
+
+def test_real_format_claims_reach_a_report_that_says_placeholder(shared_data, tmp_path):
+    study = Path(__file__).resolve().parents[1] / "analysis/studies/synpuf.toml"
+    done = medhome("run", study, "--data", shared_data / "synpuf_claims500", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "synpuf" / "2009-12" / "index.html").read_text()
+    assert "placeholder" in page
+
+
+def test_init_writes_a_study_that_the_checks_read(small_world, tmp_path):
+    done = medhome("init", tmp_path / "mine")
+    assert done.returncode == 0, done.stderr
+    assert "eligibility" in (tmp_path / "mine" / "data-dictionary.md").read_text()
+    checked = medhome("check", tmp_path / "mine" / "study.toml", "--data", small_world, "--json")
+    assert checked.returncode == 0, checked.stderr
+    assert {"rule", "severity", "count"} <= set(json.loads(checked.stdout)["rules"][0])
+    again = medhome("init", tmp_path / "mine")
+    assert again.returncode == 2 and "already there" in again.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["init"], ["simulate"], ["check"], ["run"], ["verify"]])
+def test_help_has_examples_and_exit_codes(command):
+    done = medhome(*command, "--help")
+    assert done.returncode == 0
+    assert ("Example" in done.stdout) if command else ("Exit codes" in done.stdout)
+
+
+def test_usage_errors_exit_with_2(small_world):
+    assert medhome("run").returncode == 2
+    assert medhome("simulate", "/nowhere", "--world", "smal").returncode == 2
+    assert medhome("frobnicate").returncode == 2
