@@ -86,7 +86,7 @@ def contents(page: str) -> list[Heading]:
     >>> contents('<h2 id="a-b">A &amp; <b>B</b></h2>')
     [Heading(level=2, id='a-b', text='A & B')]
     """
-    main = page[page.find("<main") :]
+    main = page[max(0, page.find("<main")) :]
     return [
         Heading(int(level), html.unescape(anchor), html.unescape(_TAG.sub("", _ANCHOR.sub("", text))).strip())
         for level, anchor, text in _HEADING.findall(main)
