@@ -49,9 +49,11 @@ def test_false_alarms_of_the_nearest_simulated_setting(case, size):
 def test_headline_is_the_panel_model_everywhere_and_p_only_where_simulated():
     assert recommend(setting()).interval == "re_panel"
     assert recommend(setting()).p_value == "fp_recommended"
+    assert recommend(setting()).nearest == "one treated, much larger than the 40 comparisons"
+    assert "more than twice as large as any comparison organisation" in recommend(setting()).rule
     for outside in (setting(comparison=LOGARITHMIC[:7]), setting(before=16), setting(after=11)):
         assert recommend(outside).p_value is None
-        assert "no p-value" in recommend(outside).rule
+        assert "no simulated setting is near enough" in recommend(outside).rule
 
 
 @pytest.mark.parametrize(

@@ -111,25 +111,30 @@ def recommend(setting: Setting) -> Recommendation:
         never |= {"ri_rank"}
     if setting.treated == 1:
         size = (
-            "larger than every comparison organisation"
+            "more than twice as large as any comparison organisation"
             if setting.treated_is_larger
             else "smaller than the middle comparison organisation"
             if setting.size_ratio < 1
-            else "of a size with the comparison organisations"
+            else "at most twice as large as the largest comparison organisation"
         )
         who = f"one treated organisation, {size}"
     else:
         who = f"{setting.treated} treated organisations"
-    with_p = (
-        "p-value by Ferman and Pinto's test with that model's variance" if setting.simulated else "no p-value"
-    )
+    nearest = size_in_simulation("re_panel", setting).setting
+    if setting.simulated:
+        p = (
+            "its p-value is that of Ferman and Pinto's test with that model's variance; false alarms are those "
+            f"simulated for {nearest}"
+        )
+    else:
+        p = "no simulated setting is near enough for a p-value"
     return Recommendation(
         interval="re_panel",
         p_value="fp_recommended" if setting.simulated else None,
         never=frozenset(never),
         rule=f"with {who} and {setting.comparisons} to compare, the interval is that of the "
-        f"organisation-month random-effects model; {with_p}",
-        nearest=size_in_simulation("re_panel", setting).setting,
+        f"organisation-month random-effects model; {p}",
+        nearest=nearest,
     )
 
 
