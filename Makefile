@@ -65,7 +65,7 @@ test: env  ## the tests, the linter, the type checker and the layers
 	$(MAKE) --no-print-directory lint
 
 lint: env  ## the linter, the type checker and the layers
-	$(BIN)/ruff check analysis tests
+	$(BIN)/ruff check analysis tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -133,6 +135,22 @@ def test_create_table_works_with_the_pinned_sqlglot():
     engine.create_table("spans", ibis.memtable({"member": ["a", "b"], "months": [3, 4]}))
     again = engine.create_table("longer", engine.table("spans").filter(ibis._.months > 3), temp=True)
     assert again.to_pandas().to_dict("records") == [{"member": "b", "months": 4}]
+
+
+def test_what_the_package_imports_is_declared():
+    declared = {canonicalize_name(Requirement(r).name) for r in PROJECT["project"]["dependencies"]}
+    homes = importlib.metadata.packages_distributions()
+    imported = set()
+    for path in (ROOT / "analysis" / "medhome").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.partition(".")[0])
+    others = imported - set(sys.stdlib_module_names) - {"medhome"}
+    assert "ibis" in others
+    for module in sorted(others):
+        assert declared & {canonicalize_name(d) for d in homes.get(module, [])}, f"{module} is not declared"
 
 
 def test_one_source_of_the_version():
