@@ -123,8 +123,8 @@ def recommend(setting: Setting) -> Recommendation:
     nearest = size_in_simulation("re_panel", setting).setting
     if setting.simulated:
         p = (
-            "its p-value is that of Ferman and Pinto's test with that model's variance; false alarms are those "
-            f"simulated for {nearest}"
+            "its p-value is that of Ferman and Pinto's test with that model's variance; "
+            f"false alarms are those simulated for {nearest}"
         )
     else:
         p = "no simulated setting is near enough for a p-value"
