@@ -100,13 +100,13 @@ def test_labels_from_data_cannot_become_markup():
     nasty = DataTable(
         id="t",
         caption="A <b> & c",
-        frame=pd.DataFrame({"label": ['<img src=x onerror="1">']}),
+        frame=pd.DataFrame({"label": ['<img src=x onerror="go">']}),
         columns=(Column("label", "L<i>"),),
         note="<script>",
     )
     markup = nasty.block().html
     assert "<img" not in markup and "<script" not in markup and "<b>" not in markup and "<i>" not in markup
-    assert "&lt;img src=x onerror=&quot;1&quot;&gt;" in markup
+    assert "&lt;img src=x onerror=&quot;go&quot;&gt;" in markup
 
 
 def test_a_withheld_count_withholds_what_rests_on_it_under_one_symbol():
@@ -194,11 +194,11 @@ def test_balance_is_written_in_each_row_s_unit():
 
 
 def test_savings_are_written_in_each_row_s_unit():
-    cells = {row[0]: row[2:] for row in exhibits.savings(example.savings()).cells()}
-    assert cells["Gross savings"] == ["$4.20", "−$18.90 to $27.30"]
-    assert cells["Program fees"] == ["$1.50", "–"]
-    assert cells["Net savings in all"] == ["$1,101,600", "−$8,323,200 to $10,526,400"]
-    assert cells["Gross savings over fees"] == ["2.80", "−12.60 to 18.20"]
+    cells = {row[0]: row[1:] for row in exhibits.savings(example.savings()).cells()}
+    assert cells["Gross savings; $ PMPM"] == ["$4.20", "−$18.90 to $27.30"]
+    assert cells["Program fees; $ PMPM"] == ["$1.50", "–"]
+    assert cells["Net savings in all; $"] == ["$1,101,600", "−$8,323,200 to $10,526,400"]
+    assert cells["Gross savings over fees; ratio"] == ["2.80", "−12.60 to 18.20"]
 
 
 def test_savings_run_from_gross_to_net_in_whatever_order_they_are_kept():

@@ -102,7 +102,7 @@ def waterfall(quality: DataQuality, spec: StudySpec) -> Figure:
             axes.text(
                 0,
                 y + 0.4,
-                shortened(str(row.label), 84 if width == WIDE else 34),
+                shortened(str(row.label), 84 if width == WIDE else 44),
                 ha="left",
                 va="center",
                 fontsize=11.5,

@@ -170,8 +170,9 @@ class DataTable:
         return [self._text(row, c) for c in (column, column.beneath) if c is not None]
 
     def _markup(self, row: Row, column: Column) -> str:
+        written = escape if column.numeric else prose
         text, *small = self._texts(row, column)
-        return escape(text) + "".join(f'<span class="u">{escape(t)}</span>' for t in small)
+        return written(text) + "".join(f'<span class="u">{prose(t)}</span>' for t in small)
 
     def _text(self, row: Row, column: Column) -> str:
         if self.is_withheld(row, column.name):

@@ -251,8 +251,7 @@ def savings(found: Savings) -> DataTable:
         caption="Savings before and after program fees",
         frame=pd.DataFrame(records),
         columns=(
-            Column("label", "Quantity"),
-            Column("unit", "Unit"),
+            Column("label", "Quantity", beneath=Column("unit", "unit")),
             Column(
                 "value",
                 "Estimate",

@@ -250,7 +250,7 @@ def definitions(expected: ExpectedCosts, spec: StudySpec) -> Figure:
                     markerfacecolor=colour if row.primary else PAPER,
                 )
             label = shortened(
-                f"{words.definition_name(row.definition)} {row.label}", 74 if width == WIDE else 36
+                f"{words.definition_name(row.definition)} {row.label}", 74 if width == WIDE else 42
             )
             label += " (no estimate)" if absent(row.difference_pmpm) else ""
             axes.text(

@@ -12,8 +12,8 @@ TWO_WAY = r"y_{pt} = \alpha_p + \delta_t + \beta \, (T_p \times A_t) + \gamma \,
 RANDOM_EFFECTS = r"y_{jt} = a_j + m_t + \tau_t \, T_j + u_{jt} + e_{jt}"
 """The organisation-month random-effects model behind the headline interval (`docs/methods.md`)."""
 
-COVARIANCE = r"V_j = \sigma^2 R(\rho) + \Sigma / \sqrt{M_{js} M_{jt}}, \qquad R(\rho)_{st} = \rho^{|s-t|}"
-"""Its covariance over the months of one organisation: shocks of its own, and the sampling of its members."""
+COVARIANCE = r"V_{j,st} = \sigma^2 \rho^{|s-t|} + \Sigma_{st} / \sqrt{M_{js} M_{jt}}"
+"""Its covariance between months s and t of one organisation: its own shocks, and its sampling of members."""
 
 
 def formula(latex: str, reading: str) -> Block:
