@@ -206,7 +206,10 @@ def test_one_month_before_the_start_is_said(rows):
     assert result.pre_trend.value is None and result.pre_trend.ci95 is None
     assert "one month before the start" in result.pre_trend.why
     assert any("one month before the start" in w for w in result.warnings)
-    assert result.headline.p is None  # one month before was not simulated
+    # one month before was not simulated: no p-value, no false-alarm rates, nothing but the interval to read
+    assert result.headline.p is None
+    assert np.isnan(method(result, "re_panel")["p"]) and np.isnan(method(result, "fp_recommended")["p"])
+    assert list(result.methods["valid"]) == [True] + [False] * 12 and set(result.methods["size_note"]) == {""}
     assert result.event_study["quarter"].min() == -1
 
 

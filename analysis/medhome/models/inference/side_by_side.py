@@ -132,6 +132,8 @@ def methods(evidence: Evidence, setting: Setting, recommended: Recommendation) -
     frame = pd.DataFrame(rows)
     sizes = [_size(m, setting, e.prior_scale) for m in frame["method"]]
     frame["headline"] = frame["method"] == recommended.interval
+    if recommended.p_value is None:  # beyond the simulations the interval is shown without any p-value
+        frame.loc[frame["headline"] | (frame["method"] == "fp_recommended"), "p"] = NAN
     frame["valid"] = [
         bool(h or (s is not None and right_size(s) and m not in recommended.never))
         for m, s, h in zip(frame["method"], sizes, frame["headline"], strict=True)
