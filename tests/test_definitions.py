@@ -20,7 +20,7 @@ FILES = sorted(
 TYPES = {"id", "text", "code", "enum", "date", "money", "integer", "number", "flag"}
 CODE_PATTERNS = {
     "icd-9-cm": r"(\d{2,5}|V\d{1,4}|E\d{2,4})",
-    "icd-10-cm": r"[A-Z]\d[0-9A-Z]{0,5}",
+    "icd-10-cm": r"[A-Z](\d[0-9A-Z]{0,5})?",
 }
 
 

@@ -24,6 +24,7 @@ COLUMNS = (
 
 _EXAMPLES = 5
 _MERGED = "enrolment__merged"
+_MISFITS = "enrolment__misfits"
 
 
 def check_inputs(
@@ -138,37 +139,34 @@ def _enrolment_rules(con: Engine, inputs: Mapping[str, ibis.Table]) -> list[tupl
 
 
 def _people_rules(con: Engine, table: str) -> list[tuple]:
+    """People of one table against the merged spans, in one pass that keeps only the rows that do not fit."""
     claims = table in CLAIMS
     day = CLAIMS.get(table, "NULL::DATE")
-    cents, live = ("allowed_cents", "x_claim_status <> 'denied'") if claims else ("0", "true")
-    joined = (
-        f"{located(table)} AS c LEFT JOIN (SELECT DISTINCT person_id FROM {_MERGED}) AS p USING (person_id) "
-        f"LEFT JOIN {_MERGED} AS s ON s.person_id = c.person_id AND {day} BETWEEN s.first AND s.last"
+    cents, live = ("c.allowed_cents", "c.x_claim_status <> 'denied'") if claims else ("0", "true")
+    key = ", ".join(f"c.{k}" for k in _shown(table))
+    con.raw_sql(
+        f"""CREATE OR REPLACE TEMP TABLE {_MISFITS} AS
+        SELECT c._file, c._row, {key}, {cents} AS cents, p.person_id IS NULL AS unknown
+        FROM {located(table)} AS c
+        LEFT JOIN (SELECT DISTINCT person_id FROM {_MERGED}) AS p ON p.person_id = c.person_id
+        LEFT JOIN {_MERGED} AS s ON s.person_id = c.person_id AND {day} BETWEEN s.first AND s.last
+        WHERE {live} AND c.person_id IS NOT NULL AND s.person_id IS NULL
+        AND (p.person_id IS NULL OR {str(claims).lower()})"""
     )
-    unknown = "p.person_id IS NULL AND c.person_id IS NOT NULL"
-    outside = f"p.person_id IS NOT NULL AND s.person_id IS NULL AND {live}"
-    stranger = Rule(
-        id="unknown_person",
-        table=table,
-        column="person_id",
-        severity="warning",
-        label="Person without any enrolment in eligibility",
-        broken=unknown,
-    )
-    uncovered = Rule(
-        id="outside_enrolment",
-        table=table,
-        column=day,
-        severity="warning",
-        label="Service on a day when the person was not enrolled",
-        broken=outside,
-    )
-    rules = [stranger, uncovered] if claims else [stranger]
-    rows, counts, dollars = _count(con, joined, rules, cents)
-    return [
-        finding(rule, rule.label, count, rows, total, _examples(con, rule, joined) if count else "")
-        for rule, count, total in zip(rules, counts, dollars, strict=True)
-    ]
+    rules = [("unknown_person", "person_id", "Person without any enrolment in eligibility", "c.unknown")]
+    if claims:
+        words = "Service on a day when the person was not enrolled"
+        rules.append(("outside_enrolment", day, words, "NOT c.unknown"))
+    rows = query(con, f"SELECT count(*) FROM {located(table)}")[0][0]
+    found = []
+    for id, column, words, broken in rules:
+        rule = Rule(id=id, table=table, column=column, severity="warning", label=words, broken=broken)
+        total = f"SELECT count(*), sum(cents) FROM {_MISFITS} AS c WHERE {broken}"
+        count, dollars = query(con, total)[0]
+        where = _examples(con, rule, f"{_MISFITS} AS c") if count else ""
+        found.append(finding(rule, words, count, rows, dollars, where))
+    con.raw_sql(f"DROP TABLE {_MISFITS}")
+    return found
 
 
 def _count(con: Engine, relation: str, rules: list[Rule], cents: str) -> tuple[int, list[int], list[int]]:
@@ -212,7 +210,7 @@ def _roster_rules(con: Engine, inputs: Mapping[str, ibis.Table], spec: StudySpec
 
 def _examples(con: Engine, rule: Rule, relation: str | None = None) -> str:
     """Up to five rows that break a rule, by file, row and key."""
-    key = contract(rule.table).key or ("person_id",)
+    key = _shown(rule.table)
     shown = ", ".join(f"c.{k}" for k in key)
     rows = query(
         con,
@@ -220,6 +218,11 @@ def _examples(con: Engine, rule: Rule, relation: str | None = None) -> str:
         f"WHERE {rule.broken} ORDER BY c._file, c._row LIMIT {_EXAMPLES}",
     )
     return "; ".join(f"{file} row {row}: {_named(key, values)}" for file, row, *values in rows)
+
+
+def _shown(table: str) -> tuple[str, ...]:
+    """The columns that name a row in a message."""
+    return contract(table).key or ("person_id",)
 
 
 def _named(key: tuple[str, ...], values: list) -> str:

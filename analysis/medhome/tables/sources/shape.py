@@ -262,8 +262,11 @@ def _survey(
         for c, value in chosen
         if c.engine_type == "VARCHAR" and c.name in raw.columns and _kind(raw.columns[c.name]) == "text"
     ]
-    changed = [f'{value} IS DISTINCT FROM "{c.name}"' + _or_default(c) for c, value in text]
-    wanted = [f"sum(CASE WHEN {test} THEN 1 ELSE 0 END)" for test in (*(b[2] for b in bad), *changed)]
+    wanted = [f"sum(CASE WHEN {fault} THEN 1 ELSE 0 END)" for _, _, fault in bad]
+    for column, value in text:
+        # A missing value is as asked, unless a default takes its place.
+        all_rows = "count(*)" if column.default else f'count("{column.name}")'
+        wanted.append(f'{all_rows} - sum(CASE WHEN {value} = "{column.name}" THEN 1 ELSE 0 END)')
     if not wanted:
         return set()
     counts = [int(n or 0) for n in query(con, f"SELECT {', '.join(wanted)} FROM {raw.relation}")[0]]
@@ -271,10 +274,6 @@ def _survey(
         if count:
             problems += _bad_cells(con, raw, column, fault, count)
     return {c.name for (c, _), count in zip(text, counts[len(bad) :], strict=True) if not count}
-
-
-def _or_default(column: Column) -> str:
-    return f' OR "{column.name}" IS NULL' if column.default else ""
 
 
 def _bad_cells(con: Engine, raw: Raw, column: Column, fault: str, count: int) -> list[str]:
