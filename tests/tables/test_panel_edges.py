@@ -113,6 +113,46 @@ def test_a_practice_with_clinicians_of_both_arms_is_excluded_and_its_own_listing
     assert found["P3"] == "comparison"
 
 
+def test_a_practice_belongs_to_its_organisation_at_the_start_of_the_baseline(con, tmp_path):
+    tables = dozen.frames()
+    affiliations = tables[
+        "provider_practice"
+    ]  # P3 was O1's from 2006, is O3's since November 2007, O2's from May
+    for npi, organization, since in (("N7", "O1", "2006-01-01"), ("N8", "O2", "2008-05-01")):
+        affiliations = row(
+            affiliations,
+            npi=npi,
+            practice_id="P3",
+            organization_id=organization,
+            effective_start_date=since,
+            effective_end_date=None,
+        )
+    tables["provider_practice"] = affiliations
+    found = built(con, tmp_path, tables).panel.practices.set_index("practice_id")["organization_id"]
+    assert found["P3"] == "O3"
+
+
+def test_contradicting_spans_are_settled_by_the_one_in_force_at_the_baseline(con):
+    def states(*spans):
+        table = ibis.memtable(
+            [("A", "1980-01-01", "female", state, first, last, None) for state, first, last in spans],
+            schema=dict.fromkeys(["person_id", "birth_date", "gender", "state"], "string")
+            | dict.fromkeys(["enrollment_start_date", "enrollment_end_date", "death_date"], "string"),
+        )
+        dates = [c for c in table.columns if c.endswith("_date")]
+        table = table.mutate(**{c: table[c].cast("date") for c in dates})
+        persons = con.create_table("people", member_months.people(table, dozen.study()), overwrite=True)
+        return engine.fetch(persons)["state"].tolist()
+
+    before = ("NH", "2006-01-01", "2007-12-31")
+    during = ("VT", "2007-06-01", None)
+    after = ("ME", "2008-01-02", None)
+    later = ("MA", "2008-05-01", None)
+    assert states(before, during, after, later) == ["VT"]  # the baseline begins on 1 January 2008
+    assert states(before, later, after) == ["ME"]
+    assert states(before, ("RI", "2005-01-01", "2005-12-31")) == ["NH"]
+
+
 # Placeholder arms ------------------------------------------------------------------------------------------
 
 
