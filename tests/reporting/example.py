@@ -144,8 +144,7 @@ def did(
         rule="1 treated, larger than the comparisons, 8 or more comparisons: RE-panel",
         warnings=(
             "The program has more than twice the members of the largest comparison organisation: the "
-            "variance is "
-            "extrapolated. Under a flat prior the 95% interval is −$30.10 to $21.70.",
+            "variance is extrapolated. Under a flat prior the 95% interval is −$30.10 to $21.70.",
         ),
     )
 

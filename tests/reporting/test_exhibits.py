@@ -186,6 +186,12 @@ def test_methods_that_are_no_finding_say_so_in_words_and_in_grey():
     assert "*" not in made.html()
 
 
+def test_a_headline_without_p_shows_none():
+    shown = exhibits.inference(example.did()).cells()[0][4]
+    untried = dataclasses.replace(example.did(), headline=example.estimate(-4.2, -27.3, 18.9, p=None))
+    assert (shown, exhibits.inference(untried).cells()[0][4]) == ("0.42", "–")
+
+
 def test_balance_is_written_in_each_row_s_unit():
     cells = {row[0]: row[1:3] for row in cohort_exhibits.balance(example.cohort(), SPEC).cells()}
     assert cells["Age"] == ["36.10", "34.90"]

@@ -158,6 +158,14 @@ def test_the_series_shades_the_gap_only_after_the_start():
     )
 
 
+@pytest.mark.parametrize("members, scale", [([100.0, 900.0], "linear"), ([100.0, 9000.0], "log")])
+def test_sizes_of_organisations_are_on_a_log_scale_only_where_they_differ_much(members, scale):
+    frame = example.cohort().organizations.iloc[[0, 1]].assign(members=members)
+    cohort = dataclasses.replace(example.cohort(), organizations=frame)
+    with svg.style():
+        assert cohort_figures.organizations(cohort, SPEC).draw(WIDE).axes[0].get_yscale() == scale
+
+
 @pytest.mark.parametrize("missing", [["estimate"], ["estimate", "se", "lo95", "hi95"]])
 def test_an_event_study_without_numbers_can_still_be_drawn(missing):
     events = example.did().event_study.copy()

@@ -67,3 +67,28 @@ def test_a_page_that_scrolls_sideways_fails_and_a_request_is_seen(chromium, tmp_
 def test_a_folder_without_pages_is_named(chromium, tmp_path):
     with pytest.raises(SystemExit, match="no page"):
         list(screenshots.views(tmp_path, chromium))
+
+
+def test_code_is_shown_by_a_click_without_any_script(chromium, tmp_path):
+    page = tmp_path / "index.html"
+    page.write_text(example_pages()["index.html"], encoding="utf-8")
+    browser = screenshots.Browser(chromium, tmp_path / "profile")
+    try:
+        target = browser.ask("Target.createTarget", url="about:blank")["targetId"]
+        session = browser.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "DOM"):
+            browser.ask(f"{domain}.enable", session)
+        browser.ask("Emulation.setScriptExecutionDisabled", session, value=True)
+        browser.ask("Page.navigate", session, url=page.as_uri())
+        browser.wait_for("Page.loadEventFired", session)
+        before = browser.ask("Page.getLayoutMetrics", session)["cssContentSize"]["height"]
+        root = browser.ask("DOM.getDocument", session)["root"]["nodeId"]
+        box = browser.ask("DOM.querySelector", session, nodeId=root, selector="#show-code")["nodeId"]
+        x, y = browser.ask("DOM.getBoxModel", session, nodeId=box)["model"]["content"][:2]
+        for kind in ("mousePressed", "mouseReleased"):
+            place = {"x": x + 3, "y": y + 3, "button": "left", "clickCount": 1}
+            browser.ask("Input.dispatchMouseEvent", session, type=kind, **place)
+        after = browser.ask("Page.getLayoutMetrics", session)["cssContentSize"]["height"]
+    finally:
+        browser.close()
+    assert after > before + 300

@@ -127,8 +127,8 @@ def test_a_published_effect_may_be_of_either_sign():
 def test_the_detectable_effect_stands_in_dollars_and_in_percent_of_baseline_cost():
     text = words.detectable(example.did(detectable=33.13), 301.22)
     assert text == (
-        "This study could detect a change of about $33 per member per month (11% of baseline cost) or more, "
-        "with 80% power."
+        "This study could detect a change of about $33 per member per month (11% of baseline cost) or "
+        "more, with 80% power."
     )
     assert "$6.40 per member per month or more" in words.detectable(example.did(detectable=6.4), None)
     assert "is not known" in words.detectable(example.did(detectable=None), 301.22)
@@ -147,8 +147,7 @@ def test_an_estimate_smaller_than_what_can_be_detected_is_called_out():
 def test_uncertainty_is_made_of_the_shares_given():
     assert words.uncertainty(example.did()) == (
         "Of the uncertainty, 71% is organisations' own drift, 17% is the members of the program and 12% is "
-        "the "
-        "comparison group."
+        "the comparison group."
     )
 
 
@@ -249,8 +248,7 @@ def test_savings_turn_with_the_interval():
 def test_savings_in_all_name_their_member_months():
     assert words.savings_total(example.savings()) == (
         "In all, net savings are estimated at $1.1 million over 408,000 member-months (95% interval "
-        f"{MINUS}$8.3 million "
-        f"to $10.5 million)."
+        f"{MINUS}$8.3 million to $10.5 million)."
     )
 
 
@@ -275,9 +273,8 @@ def test_people_in_neither_arm_are_counted():
     )
     attrition = dataclasses.replace(example.attrition(), frame=pd.concat([frame, others]))
     assert words.who_is_left(attrition, SPEC) == (
-        "The eligibility rules left 19,728 of 21,411 members in the program and 62,022 of 70,102 members in "
-        "the "
-        "comparison group. 40,000 people are in neither arm (not attributed)."
+        "The eligibility rules left 19,728 of 21,411 members in the program and 62,022 of 70,102 members "
+        "in the comparison group. 40,000 people are in neither arm (not attributed)."
     )
 
 
@@ -294,8 +291,7 @@ def test_balance_counts_and_names_what_differs():
     apart = dataclasses.replace(example.cohort(), balance=frame)
     assert words.balance(apart) == (
         "At baseline, 5 of 9 characteristics differ by more than 0.1 standard deviations (the largest: "
-        "months in the baseline, "
-        "female and age)."
+        "months in the baseline, female and age)."
     )
     near = dataclasses.replace(example.cohort(), balance=frame.assign(smd=0.01))
     assert "none of 10 characteristics differs" in words.balance(near)
@@ -319,6 +315,7 @@ def test_the_first_page_shows_what_did_not_pass():
         Check(id="b", sentence="B failed.", passed=False, front_page=True),
         Check(id="c", sentence="C informs.", passed=None, front_page=True),
         Check(id="d", sentence="D failed.", passed=False, front_page=False),
+        Check(id="placeholder", sentence="Told at the head of every page.", passed=False, front_page=True),
     )
     assert words.front_page(checks) == ["B failed."]
 
@@ -335,6 +332,24 @@ def test_a_placebo_is_never_called_a_program():
     spec = example.placebo_spec()
     assert "the placebo arm" in words.effect(example.did(), spec)
     assert study_words.arm_label("treated", spec) == "Placebo arm"
+
+
+def test_a_model_that_explains_nothing_is_not_said_to_explain():
+    accuracy = example.risk().accuracy.assign(r2=[-0.035, 0.1])
+    text = words.accuracy(dataclasses.replace(example.risk(), accuracy=accuracy))
+    assert "predicts single members no better than their mean cost does" in text
+    assert "explains 14.2% of the variation" in words.accuracy(example.risk())
+
+
+def test_probability_names_its_prior_and_no_cause():
+    text = words.probability(example.did(), SPEC)
+    assert text.startswith("Given the data and a prior scale of 8% of cost")
+    assert text.endswith("fell against the comparison group is 64%.")
+
+
+def test_the_heading_of_the_caveats_names_what_is_not_real():
+    assert study_words.caveats_title(SPEC) == "Synthetic data"
+    assert study_words.caveats_title(example.placebo_spec()) == "Synthetic data and placebo arms"
 
 
 def test_the_change_of_the_treated_organisation_is_ranked_among_the_others():

@@ -97,8 +97,8 @@ def waterfall(quality: DataQuality) -> DataTable:
             Column("paid_usd", "Paid", usd),
         ),
         strong=ends,
-        note="Each step between the first and the last row is a change; all rows but the last add up to the "
-        "last, to the cent.",
+        note="Each step between the first and the last row is a change; all rows but the last add up to "
+        "the last, to the cent.",
     )
 
 
@@ -153,8 +153,8 @@ def cohort_flow(attrition: Attrition, spec: StudySpec) -> DataTable:
         caption="Who is left after each eligibility rule",
         frame=frame,
         columns=columns,
-        note="Rules are applied in this order. Cost removed is the allowed cost of the member-months that a "
-        "rule takes out, of every group together.",
+        note="Rules are applied in this order. Cost removed is the allowed cost of the member-months that "
+        "a rule takes out, of every group together.",
     )
 
 

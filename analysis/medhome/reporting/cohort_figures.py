@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure as MplFigure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from medhome.reporting import cohort_exhibits, study_words, titles, words
 from medhome.reporting.cohort_exhibits import usd0
@@ -27,7 +27,8 @@ from medhome.reporting.drawing import (
     shortened,
     study_months,
 )
-from medhome.study.display import absent, count, month_short, months, number, usd_round
+from medhome.study.display import absent, count, month, month_short, months, number, usd_round
+from medhome.study.periods import month_index
 from medhome.study.results import Cohort, DataQuality
 from medhome.study.spec import StudySpec
 
@@ -71,8 +72,7 @@ def volumes(quality: DataQuality, spec: StudySpec) -> Figure:
         title="Claims by month and arm",
         subtitle=f"Claim lines and allowed cost of members in the study. {month_span(frame['month'])}",
         note=f"The line marks the start, {month_short(spec.periods.start_month)}. A sudden fall at the end "
-        "would mean that claims were "
-        "still to be paid.",
+        "would mean that claims were still to be paid.",
         description="Claim lines per thousand member-months and allowed cost over "
         f"{count(frame['month'].nunique())} months, by arm.",
         draw=draw,
@@ -125,11 +125,10 @@ def waterfall(quality: DataQuality, spec: StudySpec) -> Figure:
         id="fig-waterfall",
         title=titles.waterfall(quality),
         subtitle="Allowed dollars, both arms and everyone else in the files. Paid through "
-        f"{spec.paid_through}",
+        f"{month(month_index(spec.paid_through))}",
         note="Blue bars are totals, the others changes; amounts stand at the right.",
         description=f"A waterfall of {count(len(frame))} steps from {usd_round(changes[0])} in the files to "
-        f"{usd_round(changes[-1])} in the "
-        "evaluation.",
+        f"{usd_round(changes[-1])} in the evaluation.",
         draw=draw,
         table=cohort_exhibits.waterfall(quality),
     )
@@ -179,7 +178,7 @@ def balance(cohort: Cohort, spec: StudySpec) -> Figure:
         id="fig-balance",
         title=titles.balance(cohort),
         subtitle=f"Standardised difference, {study_words.arm_label('treated', spec).lower()} minus "
-        f"comparison, in standard deviations, at baseline. "
+        "comparison, in standard deviations, at baseline. "
         f"{months(spec.periods.baseline.first, spec.periods.baseline.last)}",
         note="Shaded: differences of up to 0.1, which are not notable. Filled marks lie outside.",
         description=words.balance(cohort),
@@ -218,7 +217,9 @@ def organizations(cohort: Cohort, spec: StudySpec) -> Figure:
             linestyle="none",
             label=study_words.arm_label("treated", spec),
         )
-        axes.set_yscale("log")
+        if known["members"].max() > 10 * known["members"].min():
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: count(v)))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylabel("Members")
@@ -234,8 +235,7 @@ def organizations(cohort: Cohort, spec: StudySpec) -> Figure:
         subtitle=f"Change in cost from the baseline to after the start, {UNIT}, not adjusted, by members at "
         f"baseline. {study_months(spec)}",
         note="One mark an organisation. Small organisations scatter more; what a large one does by itself "
-        "sets how small an effect can "
-        "be seen.",
+        "sets how small an effect can be seen.",
         description=f"Changes in cost of {count(len(known))} organisations by their size.",
         draw=draw,
         table=cohort_exhibits.organizations(cohort, spec),

@@ -94,11 +94,11 @@ def detectable(did: DidResult, published: PublishedEffect, spec: StudySpec) -> F
         title=titles.detectable(did),
         subtitle=f"Effect on cost, {UNIT}; negative means that care cost less. {study_months(spec)}",
         note="Shaded: effects smaller than the smallest one found with 80% power. "
-        f"{words.interval_basis(did, spec)} "
-        f"The diamond is the effect published for {published.program}.",
+        f"{words.interval_basis(did, spec)} The diamond is the effect published for "
+        f"{published.program}.",
         description=f"The detectable effect is {usd(size)} PMPM to either side of zero. The estimate is "
-        f"{usd(value)} with a 95% "
-        f"interval of {interval(low, high)}. A published effect is {usd(published.effect_pmpm_usd)}.",
+        f"{usd(value)} with a 95% interval of {interval(low, high)}. A published effect is "
+        f"{usd(published.effect_pmpm_usd)}.",
         draw=draw,
         table=exhibits.detectable(did, published),
     )
@@ -161,10 +161,9 @@ def event_study(did: DidResult, spec: StudySpec) -> Figure:
         title=titles.event_study(did, spec),
         subtitle=f"Difference from the comparison group, {UNIT}, relative to the quarter before the start. "
         f"{study_months(spec)}",
-        note="Squares (before) and dots (after) are estimates, lines 95% intervals that allow for shocks of "
-        "whole organisations; the "
-        "hollow dot is the reference quarter. Estimates before the start should lie near zero. "
-        f"{words.before_the_start(did)}",
+        note="Squares (before) and dots (after) are estimates, lines 95% intervals that allow for shocks "
+        "of whole organisations; the hollow dot is the reference quarter. Estimates before the start "
+        f"should lie near zero. {words.before_the_start(did)}",
         description=f"Differences of {count(len(frame))} quarters with 95% intervals.{span}",
         draw=draw,
         table=exhibits.event_study(did),
@@ -208,9 +207,7 @@ def series(expected: ExpectedCosts, spec: StudySpec) -> Figure:
         subtitle=f"Cost of members in {study_words.treated_arm(spec)}, {UNIT}, by quarter. "
         f"{study_months(spec)}",
         note=f"Dashed: expected cost by definition {words.definition_name(primary['definition'])} "
-        f"({primary['label']}); solid: "
-        "actual cost; shaded: the gap "
-        "after the start.",
+        f"({primary['label']}); solid: actual cost; shaded: the gap after the start.",
         description=f"Expected and actual cost over {count(len(frame))} quarters.{end}",
         draw=draw,
         table=exhibits.series(expected),
@@ -282,8 +279,7 @@ def definitions(expected: ExpectedCosts, spec: StudySpec) -> Figure:
         subtitle=f"Actual minus expected cost, {UNIT}; negative means that care cost less. "
         f"{study_months(spec)}",
         note="Round marks compare with expected cost (a change), diamonds with peers (a level). Filled and "
-        "bold: declared primary "
-        "beforehand. Lines are 95% intervals; a mark without a line has none.",
+        "bold: declared primary beforehand. Lines are 95% intervals; a mark without a line has none.",
         description=f"Actual minus expected cost. {'; '.join(parts)}."
         if parts
         else "No definition could be estimated.",
@@ -324,7 +320,7 @@ def calibration(risk: RiskModelResult, spec: StudySpec) -> Figure:
     return Figure(
         id="fig-calibration",
         title=titles.calibration(risk),
-        subtitle=f"Predicted over actual cost in the baseline, ratio, by arm. "
+        subtitle="Predicted over actual cost in the baseline, ratio, by arm. "
         f"{months(spec.periods.baseline.first, spec.periods.baseline.last)}",
         note="A ratio of one means that the model is right on average for members of that decile.",
         description="Ratios of predicted to actual cost for ten deciles of predicted cost in both "

@@ -85,7 +85,7 @@ def the_question(report: ReleasedRun) -> Block:
         html=f'<p class="lede">{prose(lede)}</p>\n<p class="meta">{prose(meta)}</p>', text=f"{lede}\n{meta}"
     )
     return head + notice(
-        "Synthetic data" if spec.data.synthetic else "Placebo study",
+        study_words.caveats_title(spec),
         study_words.caveats(spec),
         kind="warning",
     )
@@ -335,8 +335,7 @@ def how_the_effect_is_estimated(report: ReleasedRun) -> Block:
     return paragraphs([study_words.model_of_the_effect(spec)]) + formulas.formula(
         formulas.TWO_WAY,
         "cost of practice p in month t = practice effect + month effect + effect of the program after the "
-        "start + "
-        "covariate + remainder",
+        "start + covariate + remainder",
     )
 
 
@@ -347,13 +346,12 @@ def how_the_interval_is_made(report: ReleasedRun) -> Block:
         + formulas.formula(
             formulas.RANDOM_EFFECTS,
             "cost of organisation j in month t = organisation effect + month effect + effect in the "
-            "program's own "
-            "months + shock of the organisation + sampling of its members",
+            "program's own months + shock of the organisation + sampling of its members",
         )
         + formulas.formula(
             formulas.COVARIANCE,
-            "covariance over months = shocks that fade at rate rho + members' own covariance over the number "
-            "of members",
+            "covariance over months = shocks that fade at rate rho + members' own covariance over the "
+            "number of members",
         )
     )
 

@@ -40,12 +40,17 @@ def caveats(spec: StudySpec) -> list[str]:
         )
     if spec.arms.placeholder:
         found.append(
-            f"This is a placebo study: no program exists in these data. Members were put into two arms by "
+            "This is a placebo study: no program exists in these data. Members were put into two arms by "
             f"{placeholder_rule(spec)}, and a start month was chosen. A difference found here comes from "
-            "chance or "
-            f"from the arms themselves, not from a program."
+            "chance or from the arms themselves, not from a program."
         )
     return found
+
+
+def caveats_title(spec: StudySpec) -> str:
+    """The heading above the caveats."""
+    parts = (("synthetic data", spec.data.synthetic), ("placebo arms", spec.arms.placeholder))
+    return listed([name for name, holds in parts if holds]).capitalize()
 
 
 def placeholder_rule(spec: StudySpec) -> str:
@@ -89,8 +94,7 @@ def attribution_rule(spec: StudySpec) -> str:
     if spec.attribution.method == "plurality":
         return (
             f"Most primary-care visits in the {count(spec.attribution.lookback_months)} months before the "
-            "baseline; the practice stays "
-            f"the same afterwards"
+            "baseline; the practice stays the same afterwards"
         )
     if spec.attribution.method == "roster":
         return (
@@ -118,17 +122,15 @@ def disclosure_rule(spec: StudySpec) -> str:
 def model_of_the_effect(spec: StudySpec) -> str:
     return (
         f"The effect is the coefficient β of {treated_arm(spec)} (T) after the start (A), with effects of "
-        "practice and month, in a "
-        "regression weighted by member-months; x is the cost that the cost model expects from the members "
-        "of a practice in a month."
+        "practice and month, in a regression weighted by member-months; x is the cost that the cost model "
+        "expects from the members of a practice in a month."
     )
 
 
 def model_of_the_interval(spec: StudySpec) -> str:
     return (
         "The headline interval comes from a model of whole organisations: shocks u that fade at rate ρ and "
-        "the sampling e of members, "
-        "whose covariance Σ is estimated from their own months. It is averaged over σ and ρ, with a "
-        "half-normal prior of scale "
-        f"{share(spec.estimation.prior_scale_share, 0)} of cost for σ."
+        "the sampling e of members, whose covariance Σ is estimated from their own months. It is averaged "
+        f"over σ and ρ, with a half-normal prior of scale {share(spec.estimation.prior_scale_share, 0)} of "
+        "cost for σ."
     )

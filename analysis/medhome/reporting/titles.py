@@ -66,8 +66,8 @@ def balance(cohort: Cohort) -> str:
     apart = int((known.abs() > NOTABLE_SMD).sum())
     verb = "differs" if apart == 1 else "differ"
     return (
-        f"{count(apart)} of {count(len(known))} characteristics {verb} by more than {number(NOTABLE_SMD, 1)} "
-        "standard deviations"
+        f"{count(apart)} of {count(len(known))} characteristics {verb} by more than "
+        f"{number(NOTABLE_SMD, 1)} standard deviations"
         if apart
         else f"No characteristic differs by more than {number(NOTABLE_SMD, 1)} standard deviations"
     )

@@ -119,8 +119,8 @@ def estimate_against_detectable(did: DidResult) -> str:
     if absent(size) or absent(value) or abs(value) >= size:
         return ""
     return (
-        f"The estimate below, {usd(value)} PMPM, is smaller than that: read the interval around it, "
-        f"not the estimate alone."
+        f"The estimate below, {usd(value)} PMPM, is smaller than that: read the interval around it, not the "
+        "estimate alone."
     )
 
 
@@ -141,8 +141,7 @@ def compared(value: Any, low: Any, high: Any, than: str) -> str:
     if found == "unclear":
         return (
             f"Whether care cost less or more than {than} cannot be told: the estimate is {pmpm(value)}, and "
-            "its 95% "
-            f"interval, {interval(low, high)}, holds both."
+            f"its 95% interval, {interval(low, high)}, holds both."
         )
     return f"Care cost {found} than {than}: {pmpm(value)} (95% interval {interval(low, high)})."
 
@@ -175,9 +174,8 @@ def probability(did: DidResult, spec: StudySpec) -> str:
         return ""
     return (
         f"Given the data and a prior scale of {share(spec.estimation.prior_scale_share, 0)} of cost for how "
-        "far organisations "
-        f"drift by themselves, the probability that {treated_arm(spec)} lowered cost is "
-        f"{_probability(did.probability_lower_cost.value)}."
+        f"far organisations drift by themselves, the probability that cost in {treated_arm(spec)} fell "
+        f"against the comparison group is {_probability(did.probability_lower_cost.value)}."
     )
 
 
@@ -186,10 +184,9 @@ def interval_basis(did: DidResult, spec: StudySpec) -> str:
     organizations = "organisation" if did.comparison_organizations == 1 else "organisations"
     return (
         "The interval allows for shocks of whole organisations, estimated from "
-        f"{count(did.comparison_organizations)} comparison "
-        f"{organizations} over {count(len(spec.periods.analysed))} months (standard deviation "
-        f"{usd(did.organization_sd_pmpm)} PMPM, "
-        f"autocorrelation {number(did.autocorrelation)}) and a prior scale of "
+        f"{count(did.comparison_organizations)} comparison {organizations} over "
+        f"{count(len(spec.periods.analysed))} months (standard deviation {usd(did.organization_sd_pmpm)} "
+        f"PMPM, autocorrelation {number(did.autocorrelation)}) and a prior scale of "
         f"{share(spec.estimation.prior_scale_share, 0)} of cost."
     )
 
@@ -226,14 +223,13 @@ def both_readings(expected: ExpectedCosts) -> str:
     a, b = change["difference_pmpm"], level["difference_pmpm"]
     if not absent(a) and not absent(b) and a * b < 0:
         return (
-            "The two estimates have opposite signs. They answer different questions: the first asks whether "
-            "cost changed "
-            "more than expected, the second whether it is higher or lower than that of others."
+            "The two estimates have opposite signs. They answer different questions: the first asks "
+            "whether cost changed more than expected, the second whether it is higher or lower than that "
+            "of others."
         )
     return (
         "The two answer different questions: the first asks whether cost changed more than expected, the "
-        "second whether "
-        "it is higher or lower than that of others."
+        "second whether it is higher or lower than that of others."
     )
 
 
@@ -273,14 +269,15 @@ def headline_rule(did: DidResult) -> str:
     why = f" Rule applied: {_lower_first(rule)}." if rule else ""
     return (
         f"{treated} treated and {count(did.comparison_organizations)} are compared; these numbers fix the "
-        "headline method "
-        f"beforehand.{why} Rows in grey are not valid in this setting and are no finding here."
+        f"headline method beforehand.{why} Rows in grey are not valid in this setting and are no finding "
+        "here."
     )
 
 
 def front_page(checks: Sequence[Check]) -> list[str]:
     """The checks that belong on the first page and did not pass; the rest stand in the table of checks."""
-    return [c.sentence for c in checks if c.front_page and c.passed is False]
+    told = "placeholder"  # at the head of every page
+    return [c.sentence for c in checks if c.front_page and c.passed is False and c.id != told]
 
 
 # -- cohort and data -----------------------------------------------------------------------------------
@@ -327,8 +324,7 @@ def balance(cohort: Cohort) -> str:
     if apart.empty:
         return (
             f"At baseline, none of {count(len(known))} characteristics differs by more than "
-            f"{number(NOTABLE_SMD, 1)} "
-            f"standard deviations."
+            f"{number(NOTABLE_SMD, 1)} standard deviations."
         )
     worst = apart.reindex(apart["smd"].abs().sort_values(ascending=False, kind="stable").index)["label"].head(
         3
@@ -350,8 +346,8 @@ def dollars_kept(quality: DataQuality) -> str:
     if absent(first) or absent(last) or first == 0:
         return ""
     return (
-        f"Of {usd_round(first)} allowed in the files, {usd_round(last)} ({share(last / first)}) is cost "
-        "in the evaluation."
+        f"Of {usd_round(first)} allowed in the files, {usd_round(last)} ({share(last / first)}) is cost in "
+        "the evaluation."
     )
 
 
@@ -380,8 +376,8 @@ def definitions_spread(expected: ExpectedCosts) -> str:
     name = primary_definition(expected)["label"]
     return (
         f"Across {count(len(known))} definitions of expected cost, the difference from actual runs from "
-        f"{usd(low)} to "
-        f"{usd(high)} PMPM. Declared primary beforehand: {expected.primary}, {_lower_first(str(name))}."
+        f"{usd(low)} to {usd(high)} PMPM. Declared primary beforehand: {expected.primary}, "
+        f"{_lower_first(str(name))}."
     )
 
 
@@ -390,13 +386,16 @@ def accuracy(risk: RiskModelResult) -> str:
     known = risk.accuracy[risk.accuracy["r2"].notna()]
     if known.empty:
         return ""
-    row = known.iloc[0]
+    row = _first(known)
+    members = (
+        f"explains {share(row['r2'])} of the variation in cost between members"
+        if row["r2"] > 0
+        else "predicts single members no better than their mean cost does"
+    )
     return (
-        f"Among {_lower_first(str(row['population']))}, the model explains {share(row['r2'])} of the "
-        "variation in cost between "
-        f"members; predicted over actual cost is {ratio(row['predictive_ratio'])} for the group as a whole. "
-        "Single members are "
-        f"hard to predict for every model of this kind; groups are not."
+        f"Among {_lower_first(str(row['population']))}, the model {members}; predicted over actual cost is "
+        f"{ratio(row['predictive_ratio'])} for the group as a whole. Single members are hard to predict for "
+        "every model of this kind; groups are less so."
     )
 
 
@@ -430,7 +429,7 @@ def savings_total(savings: Savings) -> str:
 def fees(spec: StudySpec) -> str:
     """The program payments that were taken off."""
     if not spec.fees:
-        return "The study file declares no program fees: net savings equal gross savings."
+        return "The study file declares no program fees, so none are taken off."
     parts = [
         f"{f.name}, {usd(f.pmpm_usd)} PMPM from {month(month_index(f.first))}"
         + (f" to {month(month_index(f.last))}" if f.last else "")
@@ -454,8 +453,7 @@ def _saved(estimate: Estimate, when: str) -> str:
         )
     return (
         f"Whether there were savings or losses {when} cannot be told: the estimate is "
-        f"{pmpm(estimate.value)}, and its 95% "
-        f"interval, {interval(low, high)}, holds both."
+        f"{pmpm(estimate.value)}, and its 95% interval, {interval(low, high)}, holds both."
     )
 
 
