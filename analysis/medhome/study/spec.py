@@ -139,6 +139,28 @@ class Outcomes(_Section):
     cap_trend: float = Field(default=0.0, ge=-0.2, le=0.5)
 
 
+class Completion(_Section):
+    """How cost that the run-out cut leaves unpaid is developed to ultimate (shown beside the headline)."""
+
+    average: Literal["last-12", "all"] = "last-12"
+    arms: Literal["pooled", "separate"] = "pooled"
+    drop_high_low: bool = False
+    tail_after_lags: int = Field(default=24, ge=1, le=60)
+    tail_factor: float = Field(default=1.0, ge=1, le=1.5)
+    last_sigma: Literal["mack", "log-linear"] = "mack"
+    warn_below: float = Field(default=0.90, ge=0, le=1)
+    refuse_below: float = Field(default=0.75, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _limits(self) -> Completion:
+        if self.refuse_below > self.warn_below:
+            raise ValueError(
+                f"refuse_below {self.refuse_below} is above warn_below {self.warn_below}; a study is warned "
+                "before it is refused"
+            )
+        return self
+
+
 class Risk(_Section):
     """The built-in cost model: age-sex bands and condition groups, frozen at baseline."""
 
@@ -204,6 +226,7 @@ class StudySpec(_Section):
     population: Population = Population()
     attribution: Attribution = Attribution()
     outcomes: Outcomes = Outcomes()
+    completion: Completion = Completion()
     risk: Risk = Risk()
     expected: Expected = Expected()
     estimation: Estimation = Estimation()
@@ -226,8 +249,8 @@ class StudySpec(_Section):
             )
         if self.outcomes.services == "all" and not self.population.require_pharmacy_benefit:
             raise ValueError(
-                'outcomes.services "all" counts drugs, so population.require_pharmacy_benefit must be true (a '
-                'member without the benefit is not a member without drug cost); or set services to "medical"'
+                'outcomes.services "all" counts drugs, so population.require_pharmacy_benefit must be true '
+                '(a member without the benefit is not one without drug cost); or set services to "medical"'
             )
         if self.arms.placeholder and self.attribution.method != "rule":
             raise ValueError('attribution.method must be "rule" when arms.rule is not "roster"')
