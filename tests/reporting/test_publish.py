@@ -154,7 +154,7 @@ def test_what_a_killed_run_left_goes_with_the_next_and_a_living_one_stays(tmp_pa
     root = tmp_path / "demo"
     context = multiprocessing.get_context("spawn")
     ready = [context.Event(), context.Event()]
-    runs = [context.Process(target=_hold_and_wait, args=(root, r)) for r in ready]
+    runs = [context.Process(target=_hold_and_wait, args=(root, r), daemon=True) for r in ready]
     for process, event in zip(runs, ready, strict=True):
         process.start()
         assert event.wait(60)

@@ -208,8 +208,6 @@ def _compare(part: str, before: Any, now: Any, published: Mapping[str, Any]) -> 
     allowed = {} if kind == "count" else published.get("tolerance", TOLERANCES.get(kind, {}))
     if before == now or (allowed and significant(before) == significant(now)):
         return "same"
-    if not allowed:
-        return "differs"
     # An estimate near zero is as exact as its standard error, not as itself.
     size = max(abs(before), abs(now), abs(published.get("se") or 0.0) if part != "p" else 0.0)
     limit = max(float(allowed.get("rtol", 0.0)) * size, float(allowed.get("atol", 0.0)), _SMALLEST)
