@@ -215,3 +215,16 @@ def test_a_bad_parameter_is_refused_before_any_kernel_starts(tmp_path, nothing_l
     with pytest.raises(StudyFileError, match=r"b.ipynb: unknown parameter 'run'; did you mean \"ran\""):
         execute_notebooks([good, other], {"run": "."}, tmp_path / "work")
     assert nothing_left_behind == []
+
+
+def test_a_cell_without_its_count_was_not_run_whatever_the_metadata_say():
+    """What papermill leaves behind a dead kernel: later cells "completed", without error and without output."""
+    from medhome.reporting.engine import _check_executed
+
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell("1", execution_count=1), nbformat.v4.new_code_cell("2")]
+    notebook.cells[1].metadata["papermill"] = {"status": "completed", "exception": False}
+    with pytest.raises(NotebookFailed, match=r"n.ipynb, cell 2: was not run to its end"):
+        _check_executed(notebook, "n.ipynb")
+    notebook.cells[1].source = " "
+    _check_executed(notebook, "n.ipynb")
