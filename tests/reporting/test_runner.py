@@ -218,7 +218,7 @@ def test_a_bad_parameter_is_refused_before_any_kernel_starts(tmp_path, nothing_l
 
 
 def test_a_cell_without_its_count_was_not_run_whatever_the_metadata_say():
-    """What papermill leaves behind a dead kernel: later cells "completed", without error and without output."""
+    """What papermill leaves behind a dead kernel: later cells "completed", with no error and no output."""
     from medhome.reporting.engine import _check_executed
 
     notebook = nbformat.v4.new_notebook()
