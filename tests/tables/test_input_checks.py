@@ -128,7 +128,7 @@ def test_a_repeated_line_is_counted_in_rows_and_dollars(check):
     assert rules.loc[("spans_overlap", "eligibility"), "count"] == 1
 
 
-def test_touching_spans_are_one_stretch(check):
+def test_spans_that_touch_do_not_overlap(check):
     """A is covered 2007-01-01 to 2008-02-09 and from 2008-02-10: the claim on the 10th is inside."""
     tables = tiny.frames()
     people = tables["eligibility"]
@@ -142,6 +142,21 @@ def test_touching_spans_are_one_stretch(check):
     rules, _ = check(tables)
     found = rules.loc[("outside_enrolment", "medical_claim")]
     assert (found["count"], found["dollars_usd"]) == (2, 120.25)
+
+
+def test_a_reversed_row_is_negative_by_nature(check):
+    tables = _spoilt("medical_claim", "x_claim_status", 0, "reversed")
+    tables["medical_claim"].loc[0, ["allowed_amount", "paid_amount"]] = [-100.0, -80.0]
+    rules, _ = check(tables)
+    assert rules.loc[("negative_amount", "medical_claim"), "count"] == 0
+    assert rules.loc[("reversal_not_negative", "medical_claim"), "count"] == 0
+
+
+def test_denied_lines_are_no_data(refused):
+    tables = tiny.frames()
+    claims = tables["medical_claim"]
+    claims["x_claim_status"] = ["denied" if d.month == 2 else "paid" for d in claims["claim_start_date"]]
+    assert "no claims in 2008-02;" in refused(tables)
 
 
 def test_a_month_without_claims(refused):
@@ -238,6 +253,14 @@ def test_values_that_change_places_change_the_content(check):
     tables["medical_claim"].loc[rows, "hcpcs_code"] = ["99213", "99214"]
     _, other = check(tables)
     assert len({f.loc[1, "content_sha256"] for f in (first, one, other)}) == 3
+
+
+def test_text_that_moves_to_the_next_column_changes_the_content(check):
+    tables = tiny.frames()
+    _, first = check(tables)
+    tables["medical_claim"][["payer", "plan"]] = ["PP", "PO"]
+    _, moved = check(tables)
+    assert first.loc[1, "content_sha256"] != moved.loc[1, "content_sha256"]
 
 
 def test_a_file_with_a_broken_middle(refused, tmp_path):

@@ -136,6 +136,7 @@ def test_many_bad_cells_are_counted_not_listed(con, tmp_path):
         ("allowed_amount", dt.date(2008, 1, 1), "allowed_amount holds DATE; the contract asks for dollars"),
         ("diagnosis_code_1", 250.0, "diagnosis_code_1 holds DOUBLE; the contract asks for text"),
         ("allowed_amount", float("inf"), '"inf" cannot be read'),
+        ("service_unit_quantity", float("inf"), 'service_unit_quantity, row 1: "inf"'),
     ],
 )
 def test_a_wrong_type_of_parquet(con, tmp_path, column, value, says):

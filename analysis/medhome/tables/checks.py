@@ -23,7 +23,7 @@ COLUMNS = (
 )
 
 _EXAMPLES = 5
-_MERGED = "enrolment__merged"
+_SPANS = "enrolment__spans"
 _MISFITS = "enrolment__misfits"
 
 
@@ -104,25 +104,18 @@ def _key_rule(con: Engine, table: str, rows: int) -> list[tuple]:
 def _enrolment_rules(con: Engine, inputs: Mapping[str, ibis.Table]) -> list[tuple]:
     """Claims and contacts against enrolment: people without a span, and services on days without one."""
     con.raw_sql(
-        f"""CREATE OR REPLACE TEMP TABLE {_MERGED} AS
-        WITH spans AS (
-            SELECT person_id, enrollment_start_date AS first,
-                   coalesce(enrollment_end_date, DATE '9999-12-30') AS last
-            FROM eligibility WHERE person_id IS NOT NULL AND enrollment_start_date IS NOT NULL),
-        marked AS (
-            SELECT *, max(last) OVER (PARTITION BY person_id ORDER BY first, last
-                                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached
-            FROM spans),
-        grouped AS (
-            SELECT *, sum(CASE WHEN first <= reached + 1 THEN 0 ELSE 1 END) OVER (
-                PARTITION BY person_id ORDER BY first, last) AS stretch,
-                CASE WHEN first <= reached THEN 1 ELSE 0 END AS overlap
-            FROM marked)
-        SELECT person_id, min(first) AS first, max(last) AS last, sum(overlap) AS overlapping
-        FROM grouped GROUP BY person_id, stretch"""
+        f"""CREATE OR REPLACE TEMP TABLE {_SPANS} AS
+        SELECT person_id, enrollment_start_date AS first,
+               coalesce(enrollment_end_date, DATE '9999-12-30') AS last
+        FROM eligibility WHERE person_id IS NOT NULL AND enrollment_start_date IS NOT NULL"""
     )
-    overlaps = query(con, f"SELECT sum(overlapping) FROM {_MERGED}")[0][0]
-    spans = query(con, "SELECT count(*) FROM eligibility")[0][0]
+    spans, overlaps = query(
+        con,
+        f"""SELECT count(*), sum(CASE WHEN first <= reached THEN 1 ELSE 0 END) FROM (
+            SELECT first, max(last) OVER (PARTITION BY person_id ORDER BY first, last
+                                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached
+            FROM {_SPANS})""",
+    )[0]
     rule = Rule(
         id="spans_overlap",
         table="eligibility",
@@ -139,7 +132,7 @@ def _enrolment_rules(con: Engine, inputs: Mapping[str, ibis.Table]) -> list[tupl
 
 
 def _people_rules(con: Engine, table: str) -> list[tuple]:
-    """People of one table against the merged spans, in one pass that keeps only the rows that do not fit."""
+    """People of one table against the spans, in one pass that keeps only the rows that do not fit."""
     claims = table in CLAIMS
     day = CLAIMS.get(table, "NULL::DATE")
     cents, live = ("c.allowed_cents", "c.x_claim_status <> 'denied'") if claims else ("0", "true")
@@ -148,8 +141,8 @@ def _people_rules(con: Engine, table: str) -> list[tuple]:
         f"""CREATE OR REPLACE TEMP TABLE {_MISFITS} AS
         SELECT c._file, c._row, {key}, {cents} AS cents, p.person_id IS NULL AS unknown
         FROM {located(table)} AS c
-        LEFT JOIN (SELECT DISTINCT person_id FROM {_MERGED}) AS p ON p.person_id = c.person_id
-        LEFT JOIN {_MERGED} AS s ON s.person_id = c.person_id AND {day} BETWEEN s.first AND s.last
+        LEFT JOIN (SELECT DISTINCT person_id FROM {_SPANS}) AS p ON p.person_id = c.person_id
+        LEFT JOIN {_SPANS} AS s ON s.person_id = c.person_id AND {day} BETWEEN s.first AND s.last
         WHERE {live} AND c.person_id IS NOT NULL AND s.person_id IS NULL
         AND (p.person_id IS NULL OR {str(claims).lower()})"""
     )
