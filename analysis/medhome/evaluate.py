@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from medhome.models import checks, did, expected, risk, savings
-from medhome.study.results import DataQuality, Evaluation
+from medhome.study.cells import Cells, MonthPairs, Rows
+from medhome.study.progress import Progress, silent
+from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation
 from medhome.study.spec import StudySpec
 from medhome.tables import balance, collapse, engine, panel, sources
 from medhome.tables import checks as input_checks
+
+PAIRED = ("allowed_capped", "paid", "paid_capped")
+"""Outcomes whose members' months are paired: each interval rests on its own member covariance."""
 
 
 def check(spec: StudySpec, data: Path) -> pd.DataFrame:
@@ -25,15 +30,32 @@ def check(spec: StudySpec, data: Path) -> pd.DataFrame:
     return rules
 
 
-def evaluate(spec: StudySpec, data: Path, progress: Callable[[str, int, int], None]) -> Evaluation:
-    """Did the program change what care cost, compared with what would have been expected?
+@dataclass(frozen=True, kw_only=True)
+class Collapsed:
+    """A study's claims after the engine's work: all that the models need, and what was seen on the way.
+
+    cells: practice-months. rows: member-periods. model: the frozen cost model. pairs: cross-products of one
+    member's months by outcome. The rest are parts of `Evaluation`.
+    """
+
+    cells: Cells
+    rows: Rows
+    model: risk.RiskModel
+    pairs: dict[str, MonthPairs]
+    attrition: Attrition
+    quality: DataQuality
+    cohort: Cohort
+
+
+def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> Collapsed:
+    """What did each practice's members cost in each month, and who were they?
 
     Arguments
         spec: the study as declared.
         data: folder of the input tables.
         progress: told the name of each step as it is done.
 
-    Returns everything that was found, not yet cleared for release. Raises `DataProblem` and `ModelRefusal`.
+    Raises `DataProblem` and `ModelRefusal`.
     """
     with engine.session() as con:
         inputs = sources.open_inputs(con, spec, data)
@@ -47,22 +69,40 @@ def evaluate(spec: StudySpec, data: Path, progress: Callable[[str, int, int], No
         model = risk.fit(rows, spec)
         scored = collapse.score(months, model.coefficients())
         cells = collapse.cells(scored, spec)
-        pairs = {y: collapse.month_pairs(scored, y) for y in ("allowed_capped", "paid")}
+        pairs = {y: collapse.month_pairs(scored, y) for y in PAIRED}
         compared = balance.describe(scored, spec)
-        quality = DataQuality(rules=rules, waterfall=months.waterfall, volumes=months.volumes, inputs=files)
-        attrition = months.attrition
         progress("cost collapsed to cells", 0, 0)
+    quality = DataQuality(rules=rules, waterfall=months.waterfall, volumes=months.volumes, inputs=files)
+    return Collapsed(
+        cells=cells,
+        rows=rows,
+        model=model,
+        pairs=pairs,
+        attrition=months.attrition,
+        quality=quality,
+        cohort=compared,
+    )
+
+
+def evaluate(spec: StudySpec, data: Path, progress: Progress = silent) -> Evaluation:
+    """Did the program change what care cost, compared with what would have been expected?
+
+    Arguments as in `collapse_study`. Returns everything that was found, not yet cleared for release. Raises
+    `DataProblem` and `ModelRefusal`.
+    """
+    study = collapse_study(spec, data, progress)
+    cells, pairs = study.cells, study.pairs
 
     effect = did.estimate(cells, pairs["allowed_capped"], spec)
-    against = expected.definitions(cells, rows, model, pairs["allowed_capped"], spec, effect)
+    against = expected.definitions(cells, study.rows, study.model, pairs["allowed_capped"], spec, effect)
     saved = savings.from_effect(effect, cells, pairs, spec)
     progress("effect, expected cost and savings estimated", 0, 0)
 
     found = dict(
-        attrition=attrition,
-        quality=quality,
-        cohort=compared,
-        risk=model.result(),
+        attrition=study.attrition,
+        quality=study.quality,
+        cohort=study.cohort,
+        risk=study.model.result(),
         expected=against,
         did=effect,
         savings=saved,
@@ -71,7 +111,7 @@ def evaluate(spec: StudySpec, data: Path, progress: Callable[[str, int, int], No
         study_id=spec.id,
         fingerprint=spec.fingerprint,
         periods=_periods(spec),
-        checks=checks.run_all(**found, cells=cells, spec=spec, notes=model.notes),
+        checks=checks.run_all(**found, cells=cells, spec=spec, notes=study.model.notes),
         **found,
     )
 

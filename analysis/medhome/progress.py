@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TextIO
 
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a stage and "k of n"; n is 0 for a stage without parts."""
-
-
-def silent(stage: str, done: int, total: int) -> None:
-    """Say nothing."""
+from medhome.study.progress import Progress
 
 
 def terminal_or_lines(stream: TextIO) -> Progress:

@@ -17,11 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from medhome.progress import Progress, silent
 from medhome.reporting import disclosure, manifest, publish, render, results_file, runner
 from medhome.reporting import verify as verification
 from medhome.study import definitions
 from medhome.study.problems import StudyFileError
+from medhome.study.progress import Progress, silent
 from medhome.study.released import ReleasedRun
 from medhome.study.results import Evaluation, load_evaluation, save_evaluation
 from medhome.study.spec import StudySpec, read_study
