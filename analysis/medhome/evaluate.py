@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -98,7 +99,7 @@ def evaluate(spec: StudySpec, data: Path, progress: Progress = silent) -> Evalua
     saved = savings.from_effect(effect, cells, pairs, spec)
     progress("effect, expected cost and savings estimated", 0, 0)
 
-    found = dict(
+    found: dict[str, Any] = dict(
         attrition=study.attrition,
         quality=study.quality,
         cohort=study.cohort,

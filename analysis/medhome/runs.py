@@ -87,12 +87,11 @@ def rules_as_text(rules: pd.DataFrame) -> str:
     """The findings of `check` as aligned lines, the gravest first."""
     found = rules[rules["count"] > 0]
     lines = [f"{len(rules)} rules, {len(found)} with findings, none of them an error"]
-    for row in found.itertuples():
-        dollars = (
-            f", ${row.dollars_usd:,.2f}" if row.dollars_usd and row.dollars_usd == row.dollars_usd else ""
-        )
+    for row in found.to_dict("records"):
+        dollars = f", ${row['dollars_usd']:,.2f}" if row["dollars_usd"] > 0 else ""
         lines.append(
-            f"  {row.severity:8} {row.rule:32} {row.count:>12,}  {row.share:8.2%}{dollars}  {row.label}"
+            f"  {row['severity']:8} {row['rule']:32} {row['count']:>12,}  {row['share']:8.2%}{dollars}  "
+            f"{row['label']}"
         )
     return "\n".join(lines)
 

@@ -151,11 +151,11 @@ def _effect_factor(
         )
     # Amounts are rounded to cents: two small corrections bring the rounded total to the wanted one.
     for _ in range(2):
-        found = 0.0
+        made = 0.0
         for events, applies, measured in treated_events.values():
             usd = events.usd[applies & measured]
-            found += float((np.rint(usd * factor * 100) - np.rint(usd * 100)).sum()) / 100
-        factor += (change - found) / reach if reach else 0.0
+            made += float((np.rint(usd * factor * 100) - np.rint(usd * 100)).sum()) / 100
+        factor += (change - made) / reach if reach else 0.0
     return treated_events, factor, change / max(1, months)
 
 

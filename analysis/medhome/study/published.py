@@ -29,7 +29,7 @@ def published_effect(effect_id: str = YARDSTICK) -> PublishedEffect:
     -1.78
     """
     table = importlib.resources.files("medhome").joinpath("definitions", "published.csv")
-    with table.open(encoding="utf-8", newline="") as lines:
+    with table.open(encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
             if row["id"] == effect_id:
                 return PublishedEffect(
