@@ -20,9 +20,15 @@ from medhome.study.definitions import contract, contracts
 from medhome.study.problems import DataProblem
 from medhome.study.spec import StudySpec
 from medhome.tables.engine import Engine, query
-from medhome.tables.sources import native, synpuf
+from medhome.tables.sources import cclf, native, omop, synpuf, synthea
 
-_SOURCES = {"native": native.open_tables, "synpuf": synpuf.open_tables}
+_SOURCES = {
+    "native": native.open_tables,
+    "synpuf": synpuf.open_tables,
+    "cclf": cclf.open_tables,
+    "omop": omop.open_tables,
+    "synthea": synthea.open_tables,
+}
 
 
 def open_inputs(con: Engine, spec: StudySpec, folder: Path | str) -> dict[str, ibis.Table]:
@@ -50,7 +56,11 @@ def open_inputs(con: Engine, spec: StudySpec, folder: Path | str) -> dict[str, i
 
 
 def series(table: ibis.Table, stem: str) -> list[str]:
-    """The numbered columns that a table holds, in order: ``diagnosis_code`` gives diagnosis_code_1 ..."""
+    """The numbered columns that a table holds, in order.
+
+    >>> series(ibis.table({"x_2": "string", "x_1": "string", "x_type": "string"}, name="t"), "x")
+    ['x_1', 'x_2']
+    """
     numbered = [
         (int(name[len(stem) + 1 :]), name)
         for name in table.columns
@@ -60,7 +70,11 @@ def series(table: ibis.Table, stem: str) -> list[str]:
 
 
 def located(table: str) -> str:
-    """Name of the view of an input table that also says file and row."""
+    """Name of the view of an input table that also says file and row.
+
+    >>> located("eligibility")
+    'eligibility__located'
+    """
     contract(table)
     return f"{table}__located"
 
@@ -78,7 +92,7 @@ def columns_held(con: Engine, table: str) -> list[str]:
 def _forget(con: Engine) -> None:
     """Drop what an earlier study left in the engine under the names of input tables."""
     tables = {table for source in _SOURCES for table in contracts(source)}
-    ours = {f"{table}{end}" for table in tables for end in ("", "__located", "__raw")}
+    ours = {f"{table}{end}" for table in tables for end in ("", "__located", "__raw", "__told")}
     held = query(con, "SELECT table_name, table_type FROM information_schema.tables")
     for name, kind in held:
         if name in ours:
