@@ -20,15 +20,9 @@ from medhome.study.definitions import contract, contracts
 from medhome.study.problems import DataProblem
 from medhome.study.spec import StudySpec
 from medhome.tables.engine import Engine, query
-from medhome.tables.sources import cclf, native, omop, synpuf, synthea
+from medhome.tables.sources import native, synpuf
 
-_SOURCES = {
-    "native": native.open_tables,
-    "synpuf": synpuf.open_tables,
-    "cclf": cclf.open_tables,
-    "omop": omop.open_tables,
-    "synthea": synthea.open_tables,
-}
+_SOURCES = {"native": native.open_tables, "synpuf": synpuf.open_tables}
 
 
 def open_inputs(con: Engine, spec: StudySpec, folder: Path | str) -> dict[str, ibis.Table]:
@@ -92,7 +86,7 @@ def columns_held(con: Engine, table: str) -> list[str]:
 def _forget(con: Engine) -> None:
     """Drop what an earlier study left in the engine under the names of input tables."""
     tables = {table for source in _SOURCES for table in contracts(source)}
-    ours = {f"{table}{end}" for table in tables for end in ("", "__located", "__raw", "__told")}
+    ours = {f"{table}{end}" for table in tables for end in ("", "__located", "__raw")}
     held = query(con, "SELECT table_name, table_type FROM information_schema.tables")
     for name, kind in held:
         if name in ours:
