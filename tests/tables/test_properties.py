@@ -128,7 +128,7 @@ def test_a_member_month_is_a_15th_day_inside_some_span(con, spans, death):
             "x_medical_benefit": "int32",
             "x_pharmacy_benefit": "int32",
         },
-    )
+    ).mutate(x_capitated=ibis.literal(0))
     persons = con.create_table("p", member_months.people(eligibility, dozen.study()), overwrite=True)
     names = engine.fetch(persons.order_by("person_id"))["person_id"].tolist()
     months = member_months.exposed(eligibility, persons, MONTHS, [])

@@ -10,7 +10,7 @@ from medhome.study.display import (
     usd,
 )
 from medhome.study.periods import month_index
-from medhome.study.spec import StudySpec
+from medhome.study.spec import EXPOSURE_RULES, StudySpec
 
 
 def question(spec: StudySpec) -> str:
@@ -77,14 +77,17 @@ def arms_rule(spec: StudySpec) -> str:
 
 
 def population_rule(spec: StudySpec) -> str:
+    """Who was looked at, in words."""
     rules = [
         f"aged {spec.population.age_min} to {spec.population.age_max}",
-        "enrolled on the 15th of the month",
+        f"enrolled {EXPOSURE_RULES[spec.population.exposure]} of the month",
     ]
     if spec.population.require_medical_benefit:
         rules.append("with medical benefits")
     if spec.population.require_pharmacy_benefit:
         rules.append("with pharmacy benefits")
+    if spec.population.capitated_months == "drop":
+        rules.append("not capitated in the month")
     if spec.population.min_months > 1:
         rules.append(f"at least {count(spec.population.min_months)} months in the study")
     return f"Members {listed(rules)}"

@@ -103,6 +103,16 @@ class Arms(_Section):
         return self.rule != "roster"
 
 
+EXPOSURE_RULES = {
+    "mid_month": "on the 15th",
+    "first_of_month": "on the first day",
+    "any_day": "on at least one day",
+    "full_month": "on every day",
+    "day_fraction": "on at least one day, counted by days",
+}
+"""When a member-month counts, in the words that follow "enrolled" (`docs/methods.md`, member months)."""
+
+
 class Population(_Section):
     """Eligibility rules, applied in the order written here."""
 
@@ -112,7 +122,8 @@ class Population(_Section):
     min_months: int = Field(default=1, ge=1, le=120)
     require_medical_benefit: bool = True
     require_pharmacy_benefit: bool = True
-    exposure: Literal["mid_month"] = "mid_month"
+    exposure: Literal["mid_month", "first_of_month", "any_day", "full_month", "day_fraction"] = "mid_month"
+    capitated_months: Literal["keep", "drop"] = "keep"
 
     @model_validator(mode="after")
     def _ages(self) -> Population:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from ibis import _
 
+from medhome.study.cells import WEIGHT_SCALE
 from medhome.study.results import Cohort
 from medhome.study.spec import StudySpec
 from medhome.tables.arms import ARMS, COMPARISON, TREATED
@@ -58,11 +59,11 @@ def _balance(panel: Panel, spec: StudySpec) -> pd.DataFrame:
     cost = (
         panel.months.filter(_.month < spec.periods.baseline.end)
         .group_by("person_key")
-        .aggregate(months=_.count(), cost_cents=_[PRIMARY].sum())
+        .aggregate(w=_.w.sum(), cost_cents=_[PRIMARY].sum())
     )
     members = panel.members.select("person_key", "arm", "age", "sex", "stratum", *conditions, *scored)
     rows = fetch(cost.join(members, "person_key").order_by("person_key"))
-    weight = rows["months"].to_numpy(dtype=float)
+    weight = rows["w"].to_numpy(dtype=float) / WEIGHT_SCALE
     treated = (rows["arm"] == TREATED).to_numpy()
     characteristics: list[tuple[str, str, str, np.ndarray]] = [
         ("age", "Age", "years", rows["age"].to_numpy(dtype=float)),
@@ -102,13 +103,14 @@ def _organizations(panel: Panel, spec: StudySpec) -> pd.DataFrame:
         .aggregate(
             practices=_.practice_id.nunique(),
             members=_.person_key.nunique(),
-            baseline_months=before.cast("int64").sum(),
-            months=_.count(),
+            baseline_months=before.ifelse(joined.w, 0).sum(),
+            months=_.w.sum(),
             baseline_cents=before.ifelse(joined[PRIMARY], 0).sum(),
             cents=_[PRIMARY].sum(),
         )
         .order_by(_.arm.desc(), _.organization_id)
     )
+    found[["baseline_months", "months"]] = found[["baseline_months", "months"]] / WEIGHT_SCALE
     clinicians = panel.clinicians.groupby("organization_id")["npi"].nunique()
     after = found["months"] - found["baseline_months"]
     return pd.DataFrame(

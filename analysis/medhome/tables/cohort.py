@@ -14,10 +14,11 @@ import pandas as pd
 from ibis import _
 from ibis.expr.types import BooleanValue, Table
 
+from medhome.study.cells import WEIGHT_SCALE
 from medhome.study.periods import month_name
 from medhome.study.problems import DataProblem
 from medhome.study.results import Attrition
-from medhome.study.spec import StudySpec
+from medhome.study.spec import EXPOSURE_RULES, StudySpec
 from medhome.tables.arms import ARMS, COMPARISON, EXCLUDED, TREATED, UNATTRIBUTED
 from medhome.tables.balance import describe
 from medhome.tables.engine import fetch
@@ -40,7 +41,8 @@ class Rule:
 def rules(spec: StudySpec) -> tuple[Rule, ...]:
     """The rules of a study in the order in which they are applied; the first one is where counting begins."""
     who = spec.population
-    found = [Rule(id="enrolled", label="Enrolled on the 15th of a month analysed", dropped="")]
+    enrolled = f"Enrolled {EXPOSURE_RULES[who.exposure]} of a month analysed"
+    found = [Rule(id="enrolled", label=enrolled, dropped="")]
     wanted = [
         name
         for name, required in (
@@ -56,6 +58,14 @@ def rules(spec: StudySpec) -> tuple[Rule, ...]:
                 id="benefits",
                 label=f"With {words} benefit in the month",
                 dropped=f"Months without {words} benefit",
+            )
+        )
+    if who.capitated_months == "drop":
+        found.append(
+            Rule(
+                id="claims",
+                label="Claims show the month's cost (not capitated)",
+                dropped="Months whose care is capitated, so that claims do not show it",
             )
         )
     ages = f"{who.age_min} to {who.age_max}"
@@ -92,12 +102,12 @@ def apply_rules(exposure: Table, persons: Table, spec: StudySpec) -> Table:
     """Which rule, if any, drops each member-month?
 
     Arguments
-        exposure: one row per member-month: ``person_key``, ``month``, ``medical``, ``pharmacy``, ``payer``.
+        exposure: one row per member-month, `member_months.exposed`.
         persons: one row per person: ``person_key``, ``birth_month``, ``practice_id`` (null: not attributed),
             ``arm``.
 
-    One row per member-month: ``person_key``, ``month``, ``dropped_by`` (0: kept, else the number of the first
-    rule of `rules` that drops it).
+    One row per member-month: ``person_key``, ``month``, ``w``, ``dropped_by`` (0: kept, else the number of
+    the first rule of `rules` that drops it).
 
     Age is counted in whole months: the month of a birthday already has the new age, so a member leaves in the
     month of the 65th birthday where ``age_max`` is 64.
@@ -112,6 +122,7 @@ def apply_rules(exposure: Table, persons: Table, spec: StudySpec) -> Table:
         benefits = benefits & (table.pharmacy == 1)
     passes = {
         "benefits": benefits,
+        "claims": table.claims == 1,
         "age": (month_age >= 12 * who.age_min) & (month_age < 12 * (who.age_max + 1)),
         "payer": table.payer == 1,
         "attributed": table.practice_id.notnull(),
@@ -119,7 +130,7 @@ def apply_rules(exposure: Table, persons: Table, spec: StudySpec) -> Table:
     }
     ids = [rule.id for rule in rules(spec)]
     fails = [(~passes[name], number) for number, name in enumerate(ids) if name in passes]
-    flagged = table.select("person_key", "month", dropped_by=ibis.cases(*fails, else_=KEPT).cast("int8"))
+    flagged = table.select("person_key", "month", "w", dropped_by=ibis.cases(*fails, else_=KEPT).cast("int8"))
     if "min_months" not in ids:
         return flagged
     counts = (
@@ -133,6 +144,7 @@ def apply_rules(exposure: Table, persons: Table, spec: StudySpec) -> Table:
     return joined.select(
         "person_key",
         "month",
+        "w",
         dropped_by=ibis.ifelse(few, ids.index("min_months"), joined.dropped_by).cast("int8"),
     )
 
@@ -150,17 +162,20 @@ def attrition(flagged: Table, persons: Table, spec: StudySpec) -> Attrition:
     last = len(steps)
     ranked = flagged.mutate(rank=ibis.ifelse(_.dropped_by == KEPT, last, _.dropped_by).cast("int32"))
     by_person = ranked.group_by("person_key", "rank").aggregate(
-        months=_.count(), allowed_cents=_.allowed_cents.sum()
+        w=_.w.sum(), allowed_cents=_.allowed_cents.sum()
     )
     by_person = by_person.join(persons.select("person_key", "arm"), "person_key")
     amounts = fetch(
         by_person.group_by("arm", "rank")
-        .aggregate(months=_.months.sum(), allowed_cents=_.allowed_cents.sum())
+        .aggregate(w=_.w.sum(), allowed_cents=_.allowed_cents.sum())
         .order_by("arm", "rank")
     )
     furthest = by_person.group_by("person_key", "arm").aggregate(rank=_["rank"].max())
     members = fetch(furthest.group_by("arm", "rank").aggregate(members=_.count()).order_by("arm", "rank"))
     frame = _attrition_frame(steps, members, amounts)
+    if spec.population.exposure != "day_fraction":
+        months = ["member_months", "member_months_dropped"]
+        frame[months] = frame[months].astype("int64")
     _refuse_empty_arm(frame, steps, spec)
     return Attrition(frame=frame)
 
@@ -175,15 +190,13 @@ def _attrition_frame(steps: tuple[Rule, ...], members: pd.DataFrame, amounts: pd
         for step, rule in enumerate(steps):
             left = (
                 int(people.loc[people["rank"] > step, "members"].sum()),
-                int(money.loc[money["rank"] > step, "months"].sum()),
+                int(money.loc[money["rank"] > step, "w"].sum()),
                 int(money.loc[money["rank"] > step, "allowed_cents"].sum()),
             )
             dropped: tuple[int, ...] = (
                 (0, 0, 0) if before is None else tuple(b - n for b, n in zip(before, left, strict=True))
             )
-            rows.append(
-                (step, rule.id, rule.label, arm, *left[:2], left[2] / 100, *dropped[:2], dropped[2] / 100)
-            )
+            rows.append((step, rule.id, rule.label, arm, *_shown(left), *_shown(dropped)))
             before = left
     columns = [
         "step",
@@ -200,6 +213,11 @@ def _attrition_frame(steps: tuple[Rule, ...], members: pd.DataFrame, amounts: pd
     frame = pd.DataFrame(rows, columns=columns)
     frame["order"] = frame["arm"].map({a: i for i, a in enumerate(ORDER_OF_ARMS)})
     return frame.sort_values(["step", "order"], ignore_index=True).drop(columns="order")
+
+
+def _shown(counted: tuple[int, ...]) -> tuple[int, float, float]:
+    """Members, member-months and dollars from members, thousandths and cents."""
+    return counted[0], counted[1] / WEIGHT_SCALE, counted[2] / 100
 
 
 def _refuse_empty_arm(frame: pd.DataFrame, steps: tuple[Rule, ...], spec: StudySpec) -> None:

@@ -40,7 +40,7 @@ def member_rows(panel: Panel, spec: StudySpec) -> Rows:
     sums = (
         panel.months.mutate(period=period)
         .group_by("person_key", "period")
-        .aggregate(w=_.count() * EXPOSURE, **{name: panel_sum(_, name) for name in OUTCOMES})
+        .aggregate(w=_.w.sum(), **{name: panel_sum(_, name) for name in OUTCOMES})
     )
     members = panel.members.select(
         "person_key",
@@ -105,17 +105,43 @@ def cells(scored: Panel, spec: StudySpec) -> Cells:
     members = scored.members.select("person_key", *KEYS[:-1], "expected_cents")
     joined = scored.months.join(members, "person_key")
     variables = (*OUTCOMES, "expected")
-    sums = {moment_name(v): joined[f"{v}_cents"].cast(_WIDE).sum().cast(_WIDE) for v in variables}
-    sums |= {
-        moment_name(a, b): (joined[f"{a}_cents"] * joined[f"{b}_cents"]).cast(_WIDE).sum().cast(_WIDE)
-        for a, b in _PRODUCTS
+    wanted = [(v,) for v in variables] + list(_PRODUCTS)
+    # Whole months have one weight, which is taken out of the sums: half the time of wide sums.
+    whole = spec.population.exposure != "day_fraction"
+    moments = {moment_name(*names): _moment(joined, names, whole) for names in wanted}
+    sums = {
+        f"{name}:{i}": part.sum().cast(_WIDE)
+        for name, parts in moments.items()
+        for i, (part, _factor) in enumerate(parts)
     }
-    found = fetch(joined.group_by(*KEYS).aggregate(rows=_.count(), **sums).order_by(*KEYS))
+    found = fetch(
+        joined.group_by(*KEYS).aggregate(rows=_.count(), exposure=_.w.sum(), **sums).order_by(*KEYS)
+    )
     frame = found[[*KEYS, "rows"]].copy()
-    frame["w"] = [int(n) * EXPOSURE for n in frame["rows"]]
-    for name in sums:
-        frame[name] = pd.Series([int(v) * EXPOSURE for v in found[name]], dtype=object)
+    frame["w"] = [int(w) for w in found["exposure"]]
+    for name, parts in moments.items():
+        frame[name] = pd.Series([0] * len(frame), dtype=object)
+        for i, (_part, factor) in enumerate(parts):
+            frame[name] += pd.Series([int(v) * factor for v in found[f"{name}:{i}"]], dtype=object)
     return Cells(scales={v: 100 for v in variables}, frame=frame)
+
+
+def _moment(rows: Table, names: tuple[str, ...], whole: bool) -> list[tuple[IntegerColumn, int]]:
+    """A moment as wide columns to be summed, each with the factor of its sum.
+
+    Costs are sums of a month, so that the cost per unit of exposure is cost over w / `EXPOSURE`: w times it
+    is `EXPOSURE` times the cost. "expected" is per member-month already.
+    """
+    columns = [rows[f"{name}_cents"] for name in names]
+    product = columns[0] if len(columns) == 1 else columns[0] * columns[1]
+    costs = sum(name != "expected" for name in names)
+    if whole or costs == 1:
+        return [(product.cast(_WIDE), EXPOSURE)]
+    if costs == 0:
+        return [((product.cast(_WIDE) * rows.w).cast(_WIDE), 1)]
+    # EXPOSURE^2 c^2 / w in whole numbers of 64 bits: the quotient first, then what is left over.
+    left = ((product % rows.w) * EXPOSURE**2) // rows.w
+    return [((product // rows.w).cast(_WIDE), EXPOSURE**2), (left.cast(_WIDE), 1)]
 
 
 LARGEST_SAMPLE = 100_000

@@ -33,8 +33,8 @@ LARGEST_CENTS = 3_000_000_000
 class Panel:
     """Who is compared, month by month, and how they came to be it.
 
-    months: one row per member-month: ``person_key``, ``month``, ``lines``, and ``<outcome>_cents`` for each
-        of `OUTCOMES`. Exposure of each is ``member_months.EXPOSURE`` thousandths.
+    months: one row per member-month: ``person_key``, ``month``, ``w`` (exposure in thousandths), ``lines``,
+        and ``<outcome>_cents`` for each of `OUTCOMES`: the cost of the month, however short the exposure.
     members: one row per member: ``person_key``, ``person_id``, ``practice_id``, ``organization_id``, ``arm``,
         ``stratum``, ``age``, ``sex``, ``band``, and one 0/1 column per condition (``condition:diabetes``);
         ``expected_cents`` (PMPM) once scored.
@@ -89,7 +89,9 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
 
     practices = arms.practices(inputs, spec)
     assigned = _keep(con, "medhome_assigned", _assigned(inputs, persons, practices, spec))
-    exposure = member_months.exposed(inputs["eligibility"], persons, analysed, spec.population.payer_types)
+    exposure = member_months.exposed(
+        inputs["eligibility"], persons, analysed, spec.population.payer_types, spec.population.exposure
+    )
     flagged = _keep(
         con, "medhome_flagged", _with_cost(cohort.apply_rules(exposure, assigned, spec), categories)
     )
@@ -217,6 +219,7 @@ def _with_cost(flagged: Table, categories: Table) -> Table:
         "person_key",
         "month",
         "dropped_by",
+        "w",
         lines=joined.lines.fill_null(0),
         allowed_cents=joined.allowed_cents.fill_null(0),
         paid_cents=joined.paid_cents.fill_null(0),
@@ -224,7 +227,7 @@ def _with_cost(flagged: Table, categories: Table) -> Table:
 
 
 def _members(inputs: dict[str, Table], in_cohort: Table, spec: StudySpec) -> Table:
-    banded = conditions.with_bands(in_cohort, spec).drop("birth_month", "death_month", "state")
+    banded = conditions.with_bands(in_cohort, spec).drop("birth_month", "death_month", "death_date", "state")
     names = [t for t in conditions.term_labels(spec) if t.startswith("condition:")]
     if not names:
         return banded.order_by("person_key")

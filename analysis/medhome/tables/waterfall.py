@@ -6,7 +6,8 @@ import pandas as pd
 from ibis import _
 from ibis.expr.types import Table
 
-from medhome.study.spec import StudySpec
+from medhome.study.cells import WEIGHT_SCALE
+from medhome.study.spec import EXPOSURE_RULES, StudySpec
 from medhome.tables import claims
 from medhome.tables.cohort import KEPT, rules
 from medhome.tables.engine import fetch
@@ -73,7 +74,8 @@ def waterfall(
     in_months = of(kept & inside)
     enrolled = [int(dropped[c].sum()) for c in _AMOUNTS]
     orphans = [e - a for e, a in zip(enrolled, in_months, strict=True)]
-    steps.append(("orphan", "Incurred in a month without enrolment on the 15th", orphans))
+    enrolled_when = EXPOSURE_RULES[spec.population.exposure]
+    steps.append(("orphan", f"Incurred in a month not enrolled {enrolled_when}", orphans))
     for number, rule in enumerate(rules(spec)):
         if number == 0:
             continue
@@ -104,7 +106,9 @@ def volumes(months: Table, members: Table) -> pd.DataFrame:
     joined = months.join(members.select("person_key", "arm"), "person_key")
     found = fetch(
         joined.group_by("arm", "month")
-        .aggregate(claim_lines=_.lines.sum(), allowed_cents=_.allowed_cents.sum(), members=_.count())
+        .aggregate(
+            claim_lines=_.lines.sum(), allowed_cents=_.allowed_cents.sum(), w=_.w.sum(), members=_.count()
+        )
         .order_by("arm", "month")
     )
     return pd.DataFrame(
@@ -113,7 +117,7 @@ def volumes(months: Table, members: Table) -> pd.DataFrame:
             "month": found["month"],
             "claim_lines": found["claim_lines"],
             "allowed_usd": found["allowed_cents"] / 100,
-            "member_months": found["members"].astype(float),
+            "member_months": found["w"] / WEIGHT_SCALE,
             "members": found["members"],
         }
     )
