@@ -48,7 +48,7 @@ def test_the_hash_in_sources_is_that_of_the_file(name):
     assert sources[name] == found, f"{name} changed: review it and write its new hash into sources.csv"
 
 
-@pytest.mark.parametrize("source", ["native", "synpuf"])
+@pytest.mark.parametrize("source", ["native", "synpuf", "cclf", "omop", "synthea"])
 def test_contracts_are_well_formed(source):
     for table, contract in definitions.contracts(source).items():
         assert contract.grain and contract.description.endswith(".")

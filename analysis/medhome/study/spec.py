@@ -217,7 +217,7 @@ class Disclosure(_Section):
 class Data(_Section):
     """How the input folder is read."""
 
-    source: Literal["native", "synpuf"] = "native"
+    source: Literal["native", "synpuf", "cclf", "omop", "synthea"] = "native"
     synthetic: bool = False
 
 

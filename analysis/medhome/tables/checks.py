@@ -48,7 +48,7 @@ def check_inputs(
         found += _enrolment_rules(con, inputs)
         found += _roster_rules(con, inputs, spec)
         found += period_rules(con, spec)
-        files = input_files(con, list(inputs), folder)
+        files = input_files(con, list(inputs), folder, spec.data.source)
     rules = pd.DataFrame(found, columns=list(COLUMNS)).astype({"share": float, "dollars_usd": float})
     errors = rules[(rules["severity"] == "error") & (rules["count"] > 0)]
     if len(errors):

@@ -16,13 +16,19 @@ from pathlib import Path
 
 import ibis
 
-from medhome.study.definitions import contract, contracts
+from medhome.study.definitions import contracts
 from medhome.study.problems import DataProblem
 from medhome.study.spec import StudySpec
 from medhome.tables.engine import Engine, query
-from medhome.tables.sources import native, synpuf
+from medhome.tables.sources import cclf, native, omop, synpuf, synthea
 
-_SOURCES = {"native": native.open_tables, "synpuf": synpuf.open_tables}
+_SOURCES = {
+    "native": native.open_tables,
+    "synpuf": synpuf.open_tables,
+    "cclf": cclf.open_tables,
+    "omop": omop.open_tables,
+    "synthea": synthea.open_tables,
+}
 
 
 def open_inputs(con: Engine, spec: StudySpec, folder: Path | str) -> dict[str, ibis.Table]:
@@ -64,12 +70,13 @@ def series(table: ibis.Table, stem: str) -> list[str]:
 
 
 def located(table: str) -> str:
-    """Name of the view of an input table that also says file and row.
+    """Name of the view of an input table, or of a file of another format, that also says file and row.
 
     >>> located("eligibility")
     'eligibility__located'
     """
-    contract(table)
+    if not any(table in contracts(source) for source in _SOURCES):
+        raise KeyError(f"{table} is no table of any format")
     return f"{table}__located"
 
 
@@ -86,7 +93,7 @@ def columns_held(con: Engine, table: str) -> list[str]:
 def _forget(con: Engine) -> None:
     """Drop what an earlier study left in the engine under the names of input tables."""
     tables = {table for source in _SOURCES for table in contracts(source)}
-    ours = {f"{table}{end}" for table in tables for end in ("", "__located", "__raw")}
+    ours = {f"{table}{end}" for table in tables for end in ("", "__located", "__raw", "__told")}
     held = query(con, "SELECT table_name, table_type FROM information_schema.tables")
     for name, kind in held:
         if name in ours:

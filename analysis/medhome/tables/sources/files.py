@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import re
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -15,10 +18,20 @@ from medhome.tables.engine import Engine, query, reading
 from medhome.tables.sources.shape import Raw, needed, shape
 
 _MAGIC = b"PAR1"
+_ENDINGS = (".parquet", ".csv", ".csv.gz")
 
 
-def open_table(con: Engine, spec: StudySpec, contract: Contract, folder: Path, problems: list[str]) -> bool:
-    """Open one table in the shape of its contract, from ``<table>.parquet``, ``<table>.csv`` or parts.
+def open_table(
+    con: Engine,
+    spec: StudySpec,
+    contract: Contract,
+    folder: Path,
+    problems: list[str],
+    missing: tuple[str, ...] = (),
+) -> bool:
+    """Open one table in the shape of its contract, from ``<table>.parquet``, ``.csv``, ``.csv.gz`` or parts.
+
+    ``missing`` are texts (dates as YYYY-MM-DD) by which a format says that a value is missing, such as ``~``.
 
     Returns whether it was opened. Faults are added to ``problems``, as is the want of a file that the study
     needs.
@@ -31,7 +44,7 @@ def open_table(con: Engine, spec: StudySpec, contract: Contract, folder: Path, p
     before = len(problems)
     try:
         with reading(", ".join(p.relative_to(folder).as_posix() for p in parts)):
-            _open(con, spec, contract, folder, parts, problems)
+            _open(con, spec, contract, folder, parts, problems, missing)
     except DataProblem as problem:
         problems.append(str(problem))
     return len(problems) == before
@@ -42,7 +55,7 @@ def find_parts(folder: Path, table: str, problems: list[str]) -> list[Path] | No
 
     None where the folder is ambiguous, which is added to ``problems``.
     """
-    found = [folder / f"{table}.parquet", folder / f"{table}.csv", folder / table]
+    found = [*(folder / f"{table}{ending}" for ending in _ENDINGS), folder / table]
     found = [p for p in found if p.exists()]
     if len(found) > 1:
         names = " and ".join(p.name for p in found)
@@ -50,11 +63,11 @@ def find_parts(folder: Path, table: str, problems: list[str]) -> list[Path] | No
         return None
     if not found or found[0].is_file():
         return found
-    parts = sorted(p for p in found[0].iterdir() if p.suffix in (".parquet", ".csv"))
+    parts = sorted(p for p in found[0].iterdir() if p.name.endswith(_ENDINGS))
     if not parts:
-        problems.append(f"{table}: the folder {table} holds no .parquet or .csv file")
+        problems.append(f"{table}: the folder {table} holds no .parquet, .csv or .csv.gz file")
         return None
-    if len({p.suffix for p in parts}) > 1:
+    if len({p.suffix == ".parquet" for p in parts}) > 1:
         problems.append(f"{table}: the folder {table} holds Parquet and CSV parts; keep one kind")
         return None
     return parts
@@ -124,9 +137,15 @@ def read_csv(con: Engine, relation: str, folder: Path, parts: list[Path], proble
 
 
 def _open(
-    con: Engine, spec: StudySpec, contract: Contract, folder: Path, parts: list[Path], problems: list[str]
+    con: Engine,
+    spec: StudySpec,
+    contract: Contract,
+    folder: Path,
+    parts: list[Path],
+    problems: list[str],
+    missing: tuple[str, ...],
 ) -> None:
-    is_text = parts[0].suffix == ".csv"
+    is_text = parts[0].suffix != ".parquet"
     reader = read_csv if is_text else read_parquet
     raw = reader(con, f"{contract.table}__raw", folder, parts, problems)
     if raw is None:
@@ -135,16 +154,37 @@ def _open(
     if rows == 0 and contract.required_by:
         problems.append(f"{raw.label}: no rows; a study needs {contract.grain}")
         return
-    shape(con, spec, contract, raw, problems, keep=is_text)
+    told = _told(con, raw, missing) if missing else raw
+    shape(con, spec, contract, told, problems, keep=is_text)
     if is_text:
+        if missing:
+            con.raw_sql(f"DROP VIEW {told.relation}")
         con.raw_sql(f"DROP TABLE {raw.relation}")
+
+
+def _told(con: Engine, raw: Raw, missing: tuple[str, ...]) -> Raw:
+    """A view of the raw rows in which what the format writes for a missing value is missing."""
+    said = ", ".join(_literal(text) for text in missing)
+    told = []
+    for name, kind in raw.columns.items():
+        if kind == "VARCHAR":
+            text = f'trim("{name}")'
+        elif kind == "DATE" or kind.startswith("TIMESTAMP"):
+            text = f'CAST(CAST("{name}" AS DATE) AS VARCHAR)'
+        else:
+            continue
+        told.append(f'CASE WHEN {text} NOT IN ({said}) THEN "{name}" END AS "{name}"')
+    relation = raw.relation.replace("__raw", "__told")
+    replaced = f"REPLACE ({', '.join(told)})" if told else ""
+    con.raw_sql(f"CREATE OR REPLACE VIEW {relation} AS SELECT * {replaced} FROM {raw.relation}")
+    return replace(raw, relation=relation)
 
 
 def _no_file(contract: Contract) -> str:
     table = contract.table
     why = f" (needed because of {contract.required_by} in the study)" if "=" in contract.required_by else ""
     return (
-        f"{table}: there is no {table}.parquet, {table}.csv or folder {table}/{why}; "
+        f"{table}: there is no {table}.parquet, {table}.csv, {table}.csv.gz or folder {table}/{why}; "
         f"add {contract.grain} ({contract.description.rstrip('.')})"
     )
 
@@ -166,8 +206,11 @@ def _parquet_fault(path: Path) -> str | None:
 
 def _csv_header(path: Path) -> tuple[list[str], str | None]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8-sig", newline="") as stream:
             header = [c.strip().lower() for c in next(csv.reader(stream), [])]
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        return [], f"cannot be unpacked ({error}); copy or write it again"
     except (UnicodeDecodeError, csv.Error) as error:
         return [], f"cannot be read as UTF-8 comma-separated text ({error}); write it again as such"
     if not header:

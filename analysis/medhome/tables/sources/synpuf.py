@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medhome.study.definitions import contract, contracts
+from medhome.study.definitions import contracts
 from medhome.study.spec import StudySpec
 from medhome.tables.engine import Engine, reading
+from medhome.tables.sources.assemble import make, open_beside
 from medhome.tables.sources.files import open_table
 
 SOURCE = "DE-SynPUF"
@@ -26,23 +27,24 @@ _BILL_TYPES = {"inpatient": "111", "outpatient": "131"}
 def open_tables(con: Engine, spec: StudySpec, folder: Path, problems: list[str]) -> list[str]:
     """Open the files of DE-SynPUF as eligibility, medical_claim and pharmacy_claim; returns these names.
 
-    Faults are added to ``problems``.
+    Native files beside them (a roster, say) are opened too. Faults are added to ``problems``.
     """
     files = contracts("synpuf")
     opened = [name for name, about in files.items() if open_table(con, spec, about, folder, problems)]
+    beside = open_beside(con, spec, folder, problems, made=())
     if not problems:
         problems += _uneven_lines(con)
     if problems:
         return []
     with reading(str(folder)):
-        _make(con, "eligibility", [_spans()])
+        make(con, "eligibility", [_spans()])
         claims = [*_institutional(con, "inpatient"), *_institutional(con, "outpatient"), *_carrier_lines(con)]
-        _make(con, "medical_claim", claims)
+        make(con, "medical_claim", claims)
         tables = ["eligibility", "medical_claim"]
         if "pde" in opened:
-            _make(con, "pharmacy_claim", [_fills()])
+            make(con, "pharmacy_claim", [_fills()])
             tables.append("pharmacy_claim")
-    return tables
+    return tables + beside
 
 
 def _uneven_lines(con: Engine) -> list[str]:
@@ -201,27 +203,3 @@ def _numbered(con: Engine, file: str) -> dict[str, list[int]]:
             stem, cents = column.name.split("..")[0].rsplit("_", 1)[0], "_cents" * (column.type == "money")
             found[stem] = [n for n in range(1, 46) if f"{stem}_{n}{cents}" in held]
     return found
-
-
-def _make(con: Engine, table: str, selects: list[tuple[dict[str, str], str]]) -> None:
-    """Store a table in the shape of its contract from columns (engine name to SQL) and where they lie."""
-    given = {name for columns, _ in selects for name in columns}
-    shaped = []
-    for column in contract(table).expanded():
-        later = column.name.rpartition("_")[2].isdigit() and not column.name.endswith("_1")
-        if column.engine_name in given or not later:
-            constant = column.default and not column.default.startswith("=")
-            default = f"'{column.default}'" if constant else "NULL"
-            shaped.append((column.engine_name, column.engine_type, default))
-    queries = [
-        "SELECT "
-        + ", ".join(
-            f"CAST({columns.get(name, default)} AS {kind}) AS {name}" for name, kind, default in shaped
-        )
-        + f", _file, _row FROM {relation}"
-        for columns, relation in selects
-    ]
-    con.raw_sql(f"CREATE OR REPLACE TABLE {table}__located AS {' UNION ALL '.join(queries)}")
-    con.raw_sql(f"CREATE OR REPLACE VIEW {table} AS SELECT * EXCLUDE (_file, _row) FROM {table}__located")
-    held = ",".join(name for name, _, _ in shaped if name in given)
-    con.raw_sql(f"COMMENT ON TABLE {table}__located IS '{held}'")
