@@ -46,6 +46,7 @@ _HOMES = {
         "organizations_compared",
         "other_methods_of_inference",
         "reproduce_this_report",
+        "run_out_and_completion",
         "savings_by_year",
         "savings_in_words",
         "savings_table",

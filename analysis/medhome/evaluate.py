@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from medhome.models import checks, did, expected, risk, savings
+from medhome.models import checks, completion, did, expected, risk, savings
 from medhome.study.cells import Cells, MonthPairs, Rows
 from medhome.study.progress import Progress, silent
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation
 from medhome.study.spec import StudySpec
-from medhome.tables import balance, collapse, engine, panel, sources
+from medhome.study.triangles import Triangles
+from medhome.tables import balance, collapse, engine, panel, sources, triangles
 from medhome.tables import checks as input_checks
 
 PAIRED = ("allowed_capped", "paid", "paid_capped")
@@ -36,13 +37,14 @@ class Collapsed:
     """A study's claims after the engine's work: all that the models need, and what was seen on the way.
 
     cells: practice-months. rows: member-periods. model: the frozen cost model. pairs: cross-products of one
-    member's months by outcome. The rest are parts of `Evaluation`.
+    member's months by outcome. triangles: when cost was paid. The rest are parts of `Evaluation`.
     """
 
     cells: Cells
     rows: Rows
     model: risk.RiskModel
     pairs: dict[str, MonthPairs]
+    triangles: Triangles
     attrition: Attrition
     quality: DataQuality
     cohort: Cohort
@@ -71,6 +73,7 @@ def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> 
         scored = collapse.score(months, model.coefficients())
         cells = collapse.cells(scored, spec)
         pairs = {y: collapse.month_pairs(scored, y) for y in PAIRED}
+        paid_when = triangles.build(inputs, scored, cells, spec)
         compared = balance.describe(scored, spec)
         progress("cost collapsed to cells", 0, 0)
     quality = DataQuality(rules=rules, waterfall=months.waterfall, volumes=months.volumes, inputs=files)
@@ -79,6 +82,7 @@ def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> 
         rows=rows,
         model=model,
         pairs=pairs,
+        triangles=paid_when,
         attrition=months.attrition,
         quality=quality,
         cohort=compared,
@@ -96,7 +100,8 @@ def evaluate(spec: StudySpec, data: Path, progress: Progress = silent) -> Evalua
 
     effect = did.estimate(cells, pairs["allowed_capped"], spec)
     against = expected.definitions(cells, study.rows, study.model, pairs["allowed_capped"], spec, effect)
-    saved = savings.from_effect(effect, cells, pairs, spec)
+    completed = completion.estimate(study.triangles, cells, pairs["allowed_capped"], spec)
+    saved = savings.from_effect(effect, cells, pairs, spec, completed)
     progress("effect, expected cost and savings estimated", 0, 0)
 
     found: dict[str, Any] = dict(
@@ -107,6 +112,7 @@ def evaluate(spec: StudySpec, data: Path, progress: Progress = silent) -> Evalua
         expected=against,
         did=effect,
         savings=saved,
+        completion=completed,
     )
     return Evaluation(
         study_id=spec.id,

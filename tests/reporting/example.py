@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from medhome.study.completion_results import FRAMES, Completion
 from medhome.study.periods import month_index
 from medhome.study.released import ReleasedRun
 from medhome.study.results import (
@@ -498,6 +499,45 @@ def savings(gross: tuple[float, float, float] = (4.2, -18.9, 27.3)) -> Savings:
     return Savings(rows=rows, by_year=by_year)
 
 
+def completion() -> Completion:
+    """Cost paid to 97% by the cut in both arms; completing it moves the effect by 12 cents."""
+    frames = {
+        "factors": [
+            ("professional", "Professional", 0, 2.5, 0.1, 0.38, 12, 0.38, 0.39),
+            ("professional", "Professional", 1, 1.05, 0.01, 0.95, 12, 0.94, 0.95),
+        ],
+        "periods": [
+            ("baseline", "treated", 18_998.0, 410_000.0, 300.0, 0.97, 309.28, 9.28, 0.9),
+            ("baseline", "comparison", 60_000.0, 1_300_000.0, 305.0, 0.97, 314.43, 9.43, 0.5),
+            ("performance", "treated", 18_850.0, 408_000.0, 318.0, 0.97, 327.84, 9.84, 0.9),
+            ("performance", "comparison", 59_000.0, 1_250_000.0, 326.0, 0.97, 336.08, 10.08, 0.5),
+        ],
+        "effects": [
+            ("professional", "Professional", -3.0, 0.95, 0.95, -3.12, -0.12, 0.02),
+            ("large", "Members above the yearly cap, as paid", -1.2, 1.0, 1.0, -1.2, 0.0, 0.0),
+        ],
+        "reserves": [
+            ("professional", "Professional", 5e6, 5.1e6, 1e5, 1e4),
+            ("all", "All", 5e6, 5.1e6, 1e5, 1e4),
+        ],
+    }
+    made = {n: pd.DataFrame(rows, columns=list(FRAMES[n])).astype(FRAMES[n]) for n, rows in frames.items()}
+    return Completion(
+        available=True,
+        reason="",
+        rule="Volume-weighted development factors over the latest 12 months of service",
+        run_out_months=3,
+        lowest={"month": START, "share": 0.96},
+        rows={
+            "completed_effect_pmpm": estimate(-4.32, -27.5, 18.9, label="Effect on completed cost"),
+            "completion_pmpm": estimate(-0.12, -0.16, -0.08, label="Completed less as paid"),
+            "separate_effect_pmpm": estimate(-4.4, label="Effect with each arm's own factors"),
+            "separate_difference_pmpm": estimate(-0.08, label="The difference"),
+        },
+        **made,
+    )
+
+
 def checks() -> tuple[Check, ...]:
     return (
         Check(
@@ -534,6 +574,7 @@ def evaluation(**parts) -> Evaluation:
         expected=expected(),
         did=did(),
         savings=savings(),
+        completion=completion(),
         checks=checks(),
     )
     return dataclasses.replace(found, **parts)

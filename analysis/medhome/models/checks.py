@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from medhome.models.completeness import completeness
 from medhome.models.identities import identities
 from medhome.study.cells import Cells
+from medhome.study.completion_results import Completion
 from medhome.study.display import absent, count, interval, listed, month, share, usd
 from medhome.study.periods import month_index
 from medhome.study.published import published_effect
@@ -50,6 +52,7 @@ def run_all(
     savings: Savings,
     cells: Cells,
     spec: StudySpec,
+    completion: Completion | None = None,
     notes: Sequence[str] = (),
 ) -> tuple[Check, ...]:
     """Every check of a study, in the order in which a reader should meet them.
@@ -67,6 +70,7 @@ def run_all(
         *_before_the_start(did),
         *_balance(cohort),
         *_completeness(attrition, quality, spec),
+        *(() if completion is None else completeness(completion, did, spec)),
         *_cap(cells, spec),
         *identities(quality, cohort, expected, did, savings, cells, spec),
         *_accuracy(risk),

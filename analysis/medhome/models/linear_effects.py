@@ -51,6 +51,7 @@ def intervals(
     adjusted: np.ndarray | None = None,
     weights: np.ndarray | None = None,
     estimates: np.ndarray | None = None,
+    extra_variance: float = 0.0,
 ) -> tuple[Mixture, ...]:
     """The random-effects interval of each linear estimate on the practice-months of a fit.
 
@@ -59,6 +60,7 @@ def intervals(
         covariance: (T, T) of one member's months, dollars squared. mean: see `baseline_mean`.
         adjusted: (P, T) cost without the covariates' part; the fit's own unless given.
         weights, estimates: (K, P, T) and (K,) of other linear estimates on the same practice-months.
+        extra_variance: of each estimate, from what is neither organisations nor members; dollars squared.
     """
     panel = fit.panel
     weights = fit.weights if weights is None else weights
@@ -79,7 +81,7 @@ def intervals(
         months=panel.months,
         weights=panel.by_organization(weights),
         estimates=estimates,
-        sampling_variance=np.einsum("kpt,kpt->k", scaled @ covariance, scaled),
+        sampling_variance=np.einsum("kpt,kpt->k", scaled @ covariance, scaled) + extra_variance,
         prior_scale=spec.estimation.prior_scale_share,
     ).effects
     # The mixture's own mean is the estimate up to rounding; keep the number that other exhibits show.

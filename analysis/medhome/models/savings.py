@@ -21,6 +21,7 @@ from medhome.models.inference.mixture import Mixture
 from medhome.models.linear_effects import baseline_mean, intervals, profiles, years_of
 from medhome.models.twfe import TwoWayFit, twfe
 from medhome.study.cells import Cells, MonthPairs
+from medhome.study.completion_results import Completion
 from medhome.study.problems import ModelRefusal
 from medhome.study.results import DidResult, Estimate, Savings
 from medhome.study.spec import StudySpec
@@ -30,12 +31,19 @@ METHOD = "Two-way fixed effects; organisation-month random-effects interval"
 _FLOOR = 1e-3
 
 
-def from_effect(did: DidResult, cells: Cells, pairs: Mapping[str, MonthPairs], spec: StudySpec) -> Savings:
+def from_effect(
+    did: DidResult,
+    cells: Cells,
+    pairs: Mapping[str, MonthPairs],
+    spec: StudySpec,
+    completion: Completion | None = None,
+) -> Savings:
     """How many dollars were saved, before and after the program's fees, and how sure is that?
 
     ============================ ==========================================================================
     gross_pmpm, gross_total_usd  minus the headline effect: allowed dollars, truncated
     gross_share                  gross over expected cost
+    completed_gross_pmpm         minus the effect on completed cost (none where it cannot be completed)
     paid_gross_pmpm              minus the effect on paid dollars, truncated
     excess_pmpm                  minus the effect on paid dollars above the cap
     payer_pmpm                   their sum: the payer's savings without fees
@@ -54,6 +62,7 @@ def from_effect(did: DidResult, cells: Cells, pairs: Mapping[str, MonthPairs], s
         pairs: cross-products of one member's months by outcome: ``allowed_capped``, and ``paid`` where given.
             An outcome without pairs borrows those of ``allowed_capped``, scaled to its own mean, and its row
             says so.
+        completion: the effect on completed cost; without it there is no row of completed savings.
 
     Raises `ModelRefusal` when the treated arm has no member-months after the start.
     """
@@ -96,6 +105,8 @@ def from_effect(did: DidResult, cells: Cells, pairs: Mapping[str, MonthPairs], s
             label="Member-months after the start",
         ),
     }  # fmt: skip
+    if completion is not None:
+        rows["completed_gross_pmpm"] = _completed(completion, n)
     return Savings(rows=rows, by_year=_by_year(treated, cells, pairs, spec, windows, paid))
 
 
@@ -250,6 +261,15 @@ def _by_year(
             "net_pmpm": -on_paid.estimate - fees,
         })  # fmt: skip
     return pd.DataFrame(table)
+
+
+def _completed(completion: Completion, n: Mapping[str, int]) -> Estimate:
+    """Gross savings on completed cost; the headline, as paid by the equal cut, stands beside it."""
+    label = "Gross savings on completed cost (allowed, truncated)"
+    if not completion.available:
+        why = f"Completion is not available: {completion.reason}."
+        return Estimate(value=None, unit="USD PMPM", label=label, why=why, n=n)
+    return completion.rows["completed_effect_pmpm"].negated(label=label, n=n)
 
 
 def _total(estimate: Estimate, member_months: float, label: str) -> Estimate:

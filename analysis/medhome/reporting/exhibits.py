@@ -212,6 +212,7 @@ def variance_shares(did: DidResult) -> DataTable:
 
 _SAVINGS_ORDER = (
     "gross_pmpm",
+    "completed_gross_pmpm",
     "gross_share",
     "gross_total_usd",
     "payer_pmpm",

@@ -17,6 +17,7 @@ from medhome.reporting import (
     words,
 )
 from medhome.reporting.blocks import NOTHING, Block, escape, notice, paragraphs, prose, show
+from medhome.reporting.completion_exhibits import run_out_and_completion
 from medhome.study.display import month, months
 from medhome.study.periods import month_index
 from medhome.study.published import published_effect
@@ -62,6 +63,7 @@ __all__ = [
     "organizations_compared",
     "other_methods_of_inference",
     "reproduce_this_report",
+    "run_out_and_completion",
     "savings_by_year",
     "savings_in_words",
     "savings_table",

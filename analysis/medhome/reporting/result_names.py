@@ -191,6 +191,54 @@ TABLES: tuple[Table, ...] = (
             "net_pmpm": Column(PMPM, "estimate", 2, "members"),
         },
     ),
+    Table(
+        "completion",
+        "completion.periods",
+        ("period", "arm"),
+        {
+            "members": MEMBERS,
+            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
+            "paid_pmpm": Column(PMPM, "exact", 2, "members"),
+            "completion_factor": Column("ratio", "estimate", 3, "members"),
+            "completed_pmpm": Column(PMPM, "estimate", 2, "members"),
+            "unpaid_pmpm": Column(PMPM, "estimate", 2, "members"),
+        },
+        label="period",
+    ),
+    Table(
+        "completion.factor",
+        "completion.factors",
+        ("category", "lag"),
+        {
+            "factor": Column("ratio", "estimate", 4),
+            "completion_factor": Column("ratio", "estimate", 3),
+            "months": Column("months", "count"),
+            "treated": Column("ratio", "estimate", 3),
+            "comparison": Column("ratio", "estimate", 3),
+        },
+    ),
+    Table(
+        "completion.effect",
+        "completion.effects",
+        ("category",),
+        {
+            "effect_pmpm": Column(PMPM, "estimate", 2),
+            "completed_effect_pmpm": Column(PMPM, "estimate", 2),
+            "change_pmpm": Column(PMPM, "estimate", 2),
+            "treated": Column("ratio", "estimate", 3),
+            "comparison": Column("ratio", "estimate", 3),
+        },
+    ),
+    Table(
+        "completion.reserve",
+        "completion.reserves",
+        ("category",),
+        {
+            "paid_usd": Column(USD, "exact", 2),
+            "ultimate_usd": Column(USD, "estimate", 0),
+            "ibnr_usd": Column(USD, "estimate", 0),
+        },
+    ),
 )
 
 WITH_INTERVAL = {
@@ -199,5 +247,9 @@ WITH_INTERVAL = {
     "did.event_study": "estimate",
     "risk.terms": "coefficient_pmpm",
     "savings.by_year": "gross_pmpm",
+    "completion.periods": "unpaid_pmpm",
+    "completion.factors": "factor",
+    "completion.effects": "change_pmpm",
+    "completion.reserves": "ibnr_usd",
 }
 """The value of a frame whose uncertainty the other columns of its rows hold."""

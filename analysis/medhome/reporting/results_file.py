@@ -60,6 +60,8 @@ def numbers(evaluation: Evaluation, spec: StudySpec) -> dict[str, Number]:
         add(name, _estimate(getattr(evaluation.did, attribute)))
     for row, estimate in evaluation.savings.rows.items():
         add(f"savings.{_word(row)}", _estimate(estimate))
+    for row, estimate in evaluation.completion.rows.items():
+        add(f"completion.{_word(row)}", _estimate(estimate))
     for name, number in _single_numbers(evaluation):
         add(name, number)
     for table in TABLES:

@@ -18,6 +18,8 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from medhome.study.completion_results import Completion
+
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
@@ -90,6 +92,26 @@ class Attrition:
     }
 
 
+RECONCILIATION = (
+    *("step", "reason", "label", "arm", "period"),
+    *("members", "lines", "allowed_usd", "paid_usd"),
+)
+ENCOUNTERS = ("arm", "period", "members", "lines", "zero_lines", "zero_share")
+PRICES = (
+    *("arm", "category", "members", "baseline_pmpm", "performance_pmpm", "change_pmpm"),
+    *("quantity_at_baseline_prices_pmpm", "price_at_performance_quantities_pmpm"),
+    *("quantity_at_performance_prices_pmpm", "price_at_baseline_quantities_pmpm"),
+    *("quantity_pmpm", "price_pmpm", "standardised_baseline_pmpm", "standardised_performance_pmpm"),
+)
+_WORDS = ("reason", "label", "arm", "period", "category")
+
+
+def without_rows(columns: tuple[str, ...]) -> pd.DataFrame:
+    """A frame of these columns without rows: what a result holds that was not asked for."""
+    kinds = {c: "str" if c in _WORDS else "float64" for c in columns}
+    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in kinds.items()})
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataQuality:
     """What the input checks found, and where the dollars went.
@@ -102,15 +124,34 @@ class DataQuality:
     volumes: one row per arm and month: ``arm``, ``month``, ``claim_lines``, ``allowed_usd``,
         ``member_months``, ``members``.
     inputs: one row per file: ``role``, ``name``, ``rows``, ``bytes``, ``sha256``, ``content_sha256``.
+    reconciliation: the waterfall by ``arm`` ("treated", "comparison", "none": everyone else) and ``period``
+        ("before" the baseline, "baseline", "washout", "performance", "later"): ``step``, ``reason``,
+        ``label``, ``arm``, ``period``, ``members`` (people of the arm with lines in the period), ``lines``,
+        ``allowed_usd``, ``paid_usd``. In each column the changes add up to the last step, to the cent.
+    encounters: one row per arm and period: ``members``, ``lines`` (medical lines that count), ``zero_lines``
+        (allowed nothing), ``zero_share``.
+    prices: the change in cost per member-month as quantity and price, where the study asks for it
+        (`medhome.tables.prices.decompose`); else without rows.
     """
 
     rules: pd.DataFrame
     waterfall: pd.DataFrame
     volumes: pd.DataFrame
     inputs: pd.DataFrame
-    COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"volumes": ("members",)}
+    reconciliation: pd.DataFrame = field(default_factory=lambda: without_rows(RECONCILIATION))
+    encounters: pd.DataFrame = field(default_factory=lambda: without_rows(ENCOUNTERS))
+    prices: pd.DataFrame = field(default_factory=lambda: without_rows(PRICES))
+    COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "volumes": ("members",),
+        "reconciliation": ("members",),
+        "encounters": ("members",),
+        "prices": ("members",),
+    }
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
-        "volumes": ("claim_lines", "allowed_usd", "member_months")
+        "volumes": ("claim_lines", "allowed_usd", "member_months"),
+        "reconciliation": ("lines", "allowed_usd", "paid_usd"),
+        "encounters": ("lines", "zero_lines", "zero_share"),
+        "prices": PRICES[3:],
     }
 
 
@@ -272,6 +313,7 @@ class Evaluation:
     did: DidResult
     savings: Savings
     checks: tuple[Check, ...]
+    completion: Completion = field(default_factory=Completion)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         "attrition",
@@ -281,6 +323,7 @@ class Evaluation:
         "expected",
         "did",
         "savings",
+        "completion",
     )
 
 
@@ -292,6 +335,7 @@ _PARTS: dict[str, type] = {
     "expected": ExpectedCosts,
     "did": DidResult,
     "savings": Savings,
+    "completion": Completion,
 }
 
 
@@ -331,10 +375,15 @@ def load_evaluation(folder: Path) -> Evaluation:
     plain = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     parts: dict[str, Any] = {}
     for name, kind in _PARTS.items():
+        if name == "completion" and name not in plain:
+            continue  # released before there was completion
         values: dict[str, Any] = {k: from_plain(v) for k, v in plain[name].items()}
         for item in dataclasses.fields(kind):
             if item.name not in values:
-                values[item.name] = pd.read_parquet(folder / f"{name}.{item.name}.parquet")
+                file = folder / f"{name}.{item.name}.parquet"
+                if item.default_factory is not dataclasses.MISSING and not file.exists():
+                    continue  # released before this frame was there
+                values[item.name] = pd.read_parquet(file)
         parts[name] = kind(**values)
     return Evaluation(
         study_id=plain["study_id"],

@@ -1,0 +1,31 @@
+"""Triangles: what the engine hands to the models about when cost was paid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from medhome.study.cells import Cells
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triangles:
+    """When the cost of the member-months in a study was paid, and what each kind of service cost.
+
+    payments: one row per arm, kind of service, service month and lag: ``arm``, ``category``, ``month``,
+        ``lag`` (months from service to payment, 0 or more), ``allowed_cents``: what was booked at that lag,
+        of members below the yearly cap, reversals at their own dates (a row may be negative). Months are
+        those analysed; payments those by ``paid_through``.
+    paid_through: last month whose payments were seen.
+    undated_share: share of dollars that have no paid date, and so no lag.
+    cells: practice-months with ``expected`` and one variable per kind of service, named like it: dollars as
+        paid by the study's run-out cut, of members below the yearly cap.
+    categories: the kinds of service, in order.
+    """
+
+    payments: pd.DataFrame
+    paid_through: int
+    undated_share: float
+    cells: Cells
+    categories: tuple[str, ...]

@@ -1,0 +1,177 @@
+"""Claim lines and their paid dates → triangles of cost by service month and months until it was paid.
+
+Built from every transaction at its own paid date: a void takes its dollars out in the month in which it was
+booked, a replacement puts its own in when it was paid. Keeping only the last adjustment of a claim, at its
+late date, would move dollars from early lags to late ones and make the months look less complete than they
+are (`docs/methods.md`, completion).
+"""
+
+from __future__ import annotations
+
+import ibis
+import pandas as pd
+from ibis import _
+from ibis.expr.types import IntegerValue, Table
+
+from medhome.study.cells import KEYS, Cells, moment_name
+from medhome.study.periods import month_end, month_index
+from medhome.study.spec import StudySpec
+from medhome.study.triangles import Triangles
+from medhome.tables import claims
+from medhome.tables.engine import fetch
+from medhome.tables.member_months import EXPOSURE
+from medhome.tables.panel import Panel, cap_cents
+
+_WIDE = "decimal(38, 0)"
+
+
+def build(inputs: dict[str, Table], scored: Panel, cells: Cells, spec: StudySpec) -> Triangles:
+    """When was the cost of the study's member-months paid, and what did each kind of service cost?
+
+    Arguments
+        inputs: contract-shaped tables by name; scored: the panel with expected cost; cells: of the panel.
+
+    Member-months are those of the model. Members whose cost passes the cap in a 12-month window, by the cut
+    or by all that was paid since, are left out for that window: large claims are taken as paid.
+    """
+    con = scored.con
+    booked = con.create_table("medhome_payments", _booked(inputs, scored, spec), overwrite=True)
+    large = con.create_table("medhome_large_windows", _large_windows(booked, scored, spec), overwrite=True)
+    months = _months(spec)
+    arms = scored.members.select("person_key", "arm")
+
+    below = booked.join(months, "month").anti_join(large, ["person_key", "window"])
+    found = fetch(
+        below.join(arms, "person_key")
+        .group_by("arm", "category", "month", "lag")
+        .aggregate(allowed_cents=_.allowed_cents.sum(), size_cents=_.allowed_cents.abs().sum())
+        .order_by("arm", "category", "month", "lag")
+    )
+    dated = found["lag"].notna().to_numpy()
+    size = int(found["size_cents"].sum())
+    payments = found[dated].drop(columns="size_cents").reset_index(drop=True)
+    categories = _present(scored)
+    costs = _costs(scored, cells, months, large, categories)
+    con.drop_table("medhome_payments")
+    con.drop_table("medhome_large_windows")
+    return Triangles(
+        payments=payments.astype({"month": "int32", "lag": "int32", "allowed_cents": "int64"}),
+        paid_through=month_index(spec.paid_through),
+        undated_share=int(found.loc[~dated, "size_cents"].sum()) / size if size else 0.0,
+        cells=costs,
+        categories=categories,
+    )
+
+
+def transactions(inputs: dict[str, Table], spec: StudySpec) -> Table:
+    """Every booking of cost: one row per claim line, void or replacement, denied lines left out.
+
+    ``person_id``, ``month`` (of service), ``category``, ``lag`` (months from service to payment; 0 when paid
+    before the month of service; null without a paid date), ``allowed_cents``. What was paid after the study's
+    ``paid_through`` is not there.
+    """
+    medical = inputs["medical_claim"]
+    category = claims.service_category(medical)
+    month = claims.month_of(
+        ibis.ifelse(
+            category == "inpatient",
+            ibis.coalesce(medical.admission_date, medical.claim_start_date),
+            medical.claim_start_date,
+        )
+    )
+    both = _slim(medical, month, category)
+    if "pharmacy_claim" in inputs and spec.outcomes.services == "all":
+        pharmacy = inputs["pharmacy_claim"]
+        dispensed = claims.month_of(pharmacy.dispensing_date)
+        both = ibis.union(both, _slim(pharmacy, dispensed, ibis.literal("pharmacy")))
+    last_day = ibis.date(month_end(month_index(spec.paid_through)))
+    seen = both.filter(
+        both.x_claim_status.fill_null("") != "denied",
+        (both.paid_date <= last_day) | both.paid_date.isnull(),
+    )
+    lag = ibis.greatest(claims.month_of(seen.paid_date) - seen.month, 0)
+    return seen.select(
+        "person_id",
+        "month",
+        "category",
+        "allowed_cents",
+        lag=ibis.ifelse(seen.paid_date.isnull(), ibis.null("int32"), lag.cast("int32")),
+    )
+
+
+def _slim(lines: Table, month: IntegerValue, category: ibis.Value) -> Table:
+    return lines.select(
+        person_id=lines.person_id,
+        month=month,
+        category=category,
+        paid_date=lines.paid_date,
+        x_claim_status=lines.x_claim_status,
+        allowed_cents=lines.allowed_cents.fill_null(0),
+    )
+
+
+def _booked(inputs: dict[str, Table], panel: Panel, spec: StudySpec) -> Table:
+    """Bookings of the panel's member-months, by person, service month, kind and lag."""
+    analysed = transactions(inputs, spec).filter(_.month.isin(list(spec.periods.analysed)))
+    keyed = analysed.join(panel.members.select("person_key", "person_id"), "person_id")
+    counted = keyed.semi_join(panel.months, ["person_key", "month"])
+    return counted.group_by("person_key", "month", "category", "lag").aggregate(
+        allowed_cents=_.allowed_cents.sum()
+    )
+
+
+def _months(spec: StudySpec) -> Table:
+    """The months analysed with their 12-month window from the start and its cap."""
+    start, capped = spec.periods.start_month, spec.outcomes.cap_usd_per_year is not None
+    rows = []
+    for month in spec.periods.analysed:
+        window = (month - start) // 12
+        rows.append((month, window, cap_cents(window, spec) if capped else None))
+    return ibis.memtable(rows, schema={"month": "int32", "window": "int32", "limit_cents": "int64"})
+
+
+def _large_windows(booked: Table, panel: Panel, spec: StudySpec) -> Table:
+    """Members and windows above the cap: cut by it, or past it with what was paid since the cut."""
+    months = _months(spec)
+    cut = (
+        panel.months.filter(_.allowed_capped_cents != _.allowed_cents)
+        .join(months, "month")
+        .select("person_key", "window")
+    )
+    past = (
+        booked.join(months, "month")
+        .group_by("person_key", "window", "limit_cents")
+        .aggregate(total=_.allowed_cents.sum())
+        .filter(_.total > _.limit_cents)
+        .select("person_key", "window")
+    )
+    return ibis.union(cut, past, distinct=True)
+
+
+def _present(panel: Panel) -> tuple[str, ...]:
+    """The kinds of service that the panel's months have, in the order of `claims.CATEGORIES`."""
+    mine = panel.categories.semi_join(panel.months, ["person_key", "month"])
+    found = set(fetch(mine.select("category").distinct())["category"])
+    order = {name: place for place, name in enumerate(claims.CATEGORIES)}
+    return tuple(sorted(found, key=lambda name: (order.get(name, len(order)), name)))
+
+
+def _costs(panel: Panel, cells: Cells, months: Table, large: Table, categories: tuple[str, ...]) -> Cells:
+    """Cells of cost below the cap by kind of service, as paid by the cut, with the moments of a covariate."""
+    members = panel.members.select("person_key", *KEYS[:-1], "expected_cents")
+    mine = panel.categories.semi_join(panel.months, ["person_key", "month"]).join(months, "month")
+    rows = mine.anti_join(large, ["person_key", "window"]).join(members, "person_key")
+    sums = {"plain": rows.allowed_cents.cast(_WIDE).sum().cast(_WIDE)}
+    sums["scored"] = (rows.allowed_cents * rows.expected_cents).cast(_WIDE).sum().cast(_WIDE)
+    found = fetch(rows.group_by(*KEYS, "category").aggregate(**sums).order_by(*KEYS, "category"))
+    kept = [*KEYS, "rows", "w", moment_name("expected"), moment_name("expected", "expected")]
+    frame = cells.frame[kept].copy()
+    index = pd.MultiIndex.from_frame(frame[list(KEYS)])
+    for name in categories:
+        own = found[found["category"] == name].set_index(list(KEYS))
+        for column, moment in (("plain", (name,)), ("scored", (name, "expected"))):
+            values = own[column].reindex(index)
+            whole = [0 if v is None or v != v else int(v) * EXPOSURE for v in values]
+            frame[moment_name(*moment)] = pd.Series(whole, dtype=object, index=frame.index)
+    scales = {"expected": cells.scales["expected"], **dict.fromkeys(categories, 100)}
+    return Cells(scales=scales, frame=frame, weight_scale=cells.weight_scale)
