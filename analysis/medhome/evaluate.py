@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from medhome.models import checks, completion, did, expected, risk, savings
+from medhome.models.inference.side_by_side import SEED_STEPS
 from medhome.study.cells import Cells, MonthPairs, Rows
 from medhome.study.progress import Progress, silent
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation
@@ -121,6 +122,11 @@ def evaluate(spec: StudySpec, data: Path, progress: Progress = silent) -> Evalua
         checks=checks.run_all(**found, cells=cells, spec=spec, notes=study.model.notes),
         **found,
     )
+
+
+def seeds(spec: StudySpec) -> dict[str, tuple[int, int]]:
+    """The seed of each method that draws random numbers: the study's own, and the method's step."""
+    return {method: (spec.seed, step) for method, step in SEED_STEPS.items()}
 
 
 def _periods(spec: StudySpec) -> dict[str, str]:

@@ -121,7 +121,7 @@ def run(
         found = evaluation.evaluate(spec, data, log)
         released, gate = disclosure.release(found, spec.disclosure.floor)
         save_evaluation(released, work / "evaluation")
-        parts = manifest.describe(spec, released, gate, package=PACKAGE, notebooks=notebooks_folder())
+        parts = _made_by(spec, released, gate)
         results_file.write(released, spec, work / "results.json", run_id=parts.run_id)
         executed = runner.execute_notebooks(
             sorted(notebooks_folder().glob("[0-9]*.ipynb")),
@@ -146,7 +146,7 @@ def verify(report: Path, data: Path, progress: Progress = silent) -> verificatio
     published = verification.read_published(report)
     spec = read_study(report / "study.toml")
     released, gate = disclosure.release(evaluation.evaluate(spec, data, progress), spec.disclosure.floor)
-    parts = manifest.describe(spec, released, gate, package=PACKAGE, notebooks=notebooks_folder())
+    parts = _made_by(spec, released, gate)
     fresh = results_file.document(released, spec, run_id=parts.run_id)
     return verification.compare(published, fresh, parts.to_plain())
 
@@ -178,6 +178,14 @@ def _small_demonstration() -> ReleasedRun:
         found: Evaluation = evaluation.evaluate(spec, folder, silent)
     released, _ = disclosure.release(found, spec.disclosure.floor)
     return ReleasedRun(spec=spec, evaluation=released, code_version=__version__)
+
+
+def _made_by(spec: StudySpec, released: Evaluation, gate: disclosure.Gate) -> manifest.Manifest:
+    from medhome.evaluate import seeds
+
+    return manifest.describe(
+        spec, released, gate, package=PACKAGE, notebooks=notebooks_folder(), seeds=seeds(spec)
+    )
 
 
 class _RunLog:

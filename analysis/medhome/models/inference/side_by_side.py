@@ -21,6 +21,13 @@ NAN = float("nan")
 WILD_DRAWS = 9999
 # Steps of the study's seed: every use of random numbers has its own.
 RECOMMENDED_STEP, PUBLISHED_STEP, RANDOMIZATION_STEP, WILD_STEP = 401, 402, 403, 404
+SEED_STEPS = {
+    "fp_recommended": RECOMMENDED_STEP,
+    "fp_published": PUBLISHED_STEP,
+    "ri_rank": RANDOMIZATION_STEP,
+    "wcr": WILD_STEP,
+}
+"""The methods that draw random numbers, and the step that each adds to the study's seed."""
 _ONE = "not valid with one treated organisation"
 
 
