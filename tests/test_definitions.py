@@ -92,6 +92,15 @@ def test_columns_of_the_public_schema_keep_their_names(shared_data):
         assert ours <= theirs, (table, ours - theirs)
 
 
+@pytest.mark.parametrize("source", ["native", "synpuf", "cclf", "omop", "synthea"])
+def test_every_format_has_a_page_on_what_it_cannot_tell(source):
+    page = (ROOT / "docs" / "adapters" / f"{source}.md").read_text(encoding="utf-8")
+    assert re.search(r"^## What .*(cannot tell|is not there)$", page, flags=re.MULTILINE)
+    assert f'`data.source = "{source}"`' in page
+    tables = [] if source == "native" else list(definitions.contracts(source))
+    assert not [table for table in tables if f"`{table}`" not in page]
+
+
 @pytest.mark.parametrize("name", [n for n in FILES if n.startswith("codelists/")])
 def test_code_prefixes_are_written_as_their_system_writes_them(name):
     frame = _table(name)

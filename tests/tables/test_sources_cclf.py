@@ -1,4 +1,4 @@
-"""CCLF: hand-made claims with cancellations, repeats over deliveries and a beneficiary number that changed."""
+"""CCLF: hand-made claims, cancelled, replaced and delivered twice, and a beneficiary number that changed."""
 
 from __future__ import annotations
 
@@ -226,6 +226,16 @@ def test_claims_of_institutions_by_hand(con, tmp_path, kind):
         ("105", 1, "B1", 0, 0, None, "denied", "original", D(2019, 4, 1)),
         ("108", 1, "B1", -25000, -25000, "131", "reversed", "void", D(2019, 4, 1)),
     ]
+
+
+def test_claims_without_a_biller_are_not_thrown_together(con, tmp_path):
+    tables = frames()
+    alone = {"CLM_BLG_PRVDR_OSCAR_NUM": "~", "FAC_PRVDR_NPI_NUM": "~"}
+    rows = [_header("201", "10.00", **alone), _header("202", "20.00", **alone)]
+    tables["parta_claims_header"] = pd.DataFrame(rows)
+    _open(con, tmp_path, tables)
+    found = _claims(con, "claim_id, claim_line_number, paid_cents", "claim_type = 'institutional'")
+    assert found == [("201", 1, 1000), ("202", 1, 2000)]
 
 
 def test_codes_and_days_of_a_stay(con, tmp_path):

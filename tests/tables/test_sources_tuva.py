@@ -12,7 +12,7 @@ import tiny_world as tiny
 
 from medhome.study.definitions import contracts
 from medhome.study.problems import DataProblem
-from medhome.tables import engine, sources
+from medhome.tables import engine, member_months, sources
 
 TABLES = ("eligibility", "medical_claim", "pharmacy_claim")
 
@@ -84,6 +84,61 @@ def test_rows_and_amounts_against_the_file(tuva, shared_data):
             cents = [round(float(v) * 100) for v in frame[f"{amount}_amount"].dropna()]
             found = engine.query(con, f"SELECT count({amount}_cents), sum({amount}_cents) FROM {table}")
             assert found == [(len(cents), sum(cents) if cents else None)], (table, amount)
+
+
+def _member_months(inputs, spec, rule):
+    """Months of exposure of each person."""
+    people = member_months.people(inputs["eligibility"], spec)
+    months = member_months.exposed(inputs["eligibility"], people, spec.periods.analysed, [], rule)
+    joined = engine.fetch(months.join(people.select("person_key", "person_id"), "person_key"))
+    return joined.groupby("person_id")["w"].sum().floordiv(1000).to_dict()
+
+
+def test_member_months_of_tuva(tmp_path):
+    """Tuva's own test of its member months, through the reader: any day of a month counts the whole month.
+
+    A1234 is covered from 2022-01-01 to 06-15 and from 08-10 on, B2468 all year; both have 12 months by the
+    end of January 2023.
+    """
+    tables = tiny.frames()
+    spans = [
+        ("A1234", "2022-01-01", "2022-06-15"),
+        ("A1234", "2022-08-10", ""),
+        ("B2468", "2022-01-01", "2022-12-31"),
+    ]
+    people = pd.DataFrame(spans, columns=["person_id", "enrollment_start_date", "enrollment_end_date"])
+    people = people.assign(member_id=people["person_id"], birth_date="1980-01-01", gender="female")
+    people = people.assign(payer="P", payer_type="commercial", plan="PPO", data_source="tuva")
+    tiny.write(tmp_path, tables | {"eligibility": people}, "csv")
+    packed = gzip.compress((tmp_path / "eligibility.csv").read_bytes(), mtime=0)
+    (tmp_path / "eligibility.csv").unlink()
+    (tmp_path / "eligibility.csv.gz").write_bytes(packed)
+    spec = study(
+        paid_through="2023-04",
+        periods={
+            "baseline_first": "2022-01",
+            "baseline_last": "2022-06",
+            "start": "2022-07",
+            "through": "2023-01",
+        },
+    )
+    with engine.session() as con:
+        inputs = sources.open_inputs(con, spec, tmp_path)
+        assert _member_months(inputs, spec, "any_day") == {"A1234": 12, "B2468": 12}
+
+
+@pytest.mark.shared_data
+def test_member_months_of_the_sample(tuva, shared_data):
+    """Every span of the sample is of whole months, so the rules agree; counted again in pandas."""
+    _, inputs = tuva
+    frame = pd.read_csv(shared_data / "tuva_input_layer" / "sample_eligibility.csv.gz", dtype=str)
+    months = {}
+    for row in frame.to_dict("records"):
+        covered = pd.period_range(row["enrollment_start_date"], row["enrollment_end_date"], freq="M")
+        months.setdefault(row["person_id"], set()).update(m for m in covered if m <= pd.Period("2018-09"))
+    expected = {person: len(found) for person, found in months.items()}
+    for rule in ("any_day", "mid_month", "full_month"):
+        assert _member_months(inputs, study(), rule) == expected
 
 
 def test_a_packed_file_that_is_cut_short(tmp_path):

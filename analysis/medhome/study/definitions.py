@@ -129,7 +129,7 @@ def contracts(source: str = "native") -> dict[str, Contract]:
     """The contract of every input table, by table name.
 
     ``source`` is "native" for the tables of a study, or the name of another format for its files as they are
-    before an adapter turns them into these ("synpuf").
+    before an adapter turns them into these ("synpuf", "cclf", "omop", "synthea").
 
     >>> contracts()["medical_claim"].key
     ('claim_id', 'claim_line_number', 'data_source')
@@ -173,8 +173,8 @@ def data_dictionary() -> str:
         "",
         "The input tables of a study, made from the contracts in `analysis/medhome/definitions/contracts`.",
         "",
-        "A folder holds each table as `<table>.parquet`, `<table>.csv`, or a folder `<table>/` of such",
-        "parts. Columns that are not listed are ignored. Dates are written YYYY-MM-DD. Amounts are dollars",
+        "A folder holds each table as `<table>.parquet`, `<table>.csv`, `<table>.csv.gz`, or a folder",
+        "`<table>/` of such parts. Columns that are not listed are ignored. Dates are written YYYY-MM-DD. Amounts are dollars",
         "in the files and from there on whole cents (`allowed_amount` becomes `allowed_cents`), rounded half",
         "away from zero. Codes are read without dots and in upper case; codes of digits get their leading",
         "zeros back.",

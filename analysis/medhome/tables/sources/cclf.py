@@ -172,16 +172,17 @@ def _institutional(con: Engine, procedures: bool) -> None:
     con.raw_sql(
         f"""CREATE OR REPLACE TEMP TABLE cclf__final AS
         WITH paid AS (
-            SELECT *, coalesce(new, bene_mbi_id) AS person, {sign} AS sign
+            SELECT *, coalesce(new, bene_mbi_id) AS person, {sign} AS sign,
+                coalesce(clm_blg_prvdr_oscar_num, fac_prvdr_npi_num, cur_clm_uniq_id) AS biller
             FROM {_last_delivery("parta_claims_header")} LEFT JOIN cclf__numbers ON old = bene_mbi_id
             WHERE clm_mdcr_npmt_rsn_cd IS NULL)
         SELECT *, sum(sign) OVER related AS standing,
             CAST(sum(sign * clm_pmt_amt_cents) OVER related AS BIGINT) AS net_cents,
             CAST(sum(sign * clm_mdcr_instnl_tot_chrg_amt_cents) OVER related AS BIGINT) AS net_charge_cents
         FROM paid
-        WINDOW related AS (PARTITION BY clm_blg_prvdr_oscar_num, clm_from_dt, clm_thru_dt, person)
+        WINDOW related AS (PARTITION BY biller, clm_from_dt, clm_thru_dt, person)
         QUALIFY row_number() OVER (
-                PARTITION BY clm_blg_prvdr_oscar_num, clm_from_dt, clm_thru_dt, person
+                PARTITION BY biller, clm_from_dt, clm_thru_dt, person
                 ORDER BY sign DESC, clm_efctv_dt DESC NULLS LAST, length(cur_clm_uniq_id) DESC,
                     cur_clm_uniq_id DESC) = 1
             AND (standing > 0 OR net_cents <> 0)"""
