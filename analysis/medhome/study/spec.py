@@ -7,10 +7,10 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, field_validator, model_validator
 
 from medhome.study.periods import Span, month_index, month_name
 from medhome.study.problems import StudyFileError
@@ -141,13 +141,23 @@ class Attribution(_Section):
     min_visits: int = Field(default=1, ge=1, le=12)
 
 
+def _cap_trend(value: object) -> object:
+    """A yearly growth, or "comparison"."""
+    if value == "comparison":
+        return value
+    if not isinstance(value, int | float) or isinstance(value, bool) or not -0.2 <= value <= 0.5:
+        raise ValueError('must be a number from -0.2 to 0.5, or "comparison" for the comparison arm\'s trend')
+    return float(value)
+
+
 class Outcomes(_Section):
     """What is measured and how high cost is truncated."""
 
     primary: Literal["allowed"] = "allowed"
     services: Literal["all", "medical"] = "all"
     cap_usd_per_year: int | None = Field(default=100_000, ge=1_000)
-    cap_trend: float = Field(default=0.0, ge=-0.2, le=0.5)
+    cap_trend: Annotated[float | Literal["comparison"], PlainValidator(_cap_trend)] = 0.0
+    prorate_cap: bool = False
 
 
 class Completion(_Section):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 import ibis
@@ -20,7 +20,10 @@ from medhome.study.results import Attrition
 from medhome.study.spec import StudySpec
 from medhome.tables import arms, attribution, claims, cohort, conditions, member_months
 from medhome.tables.engine import fetch
+from medhome.tables.truncation import cap_cents, cap_trend, capped
 from medhome.tables.waterfall import volumes, waterfall
+
+__all__ = ["LARGEST_CENTS", "OUTCOMES", "Panel", "build", "cap_cents", "capped"]
 
 OUTCOMES = ("allowed", "allowed_capped", "paid", "paid_capped")
 """What a member-month cost; in the engine each has a column ``<outcome>_cents``."""
@@ -42,6 +45,7 @@ class Panel:
         ``category``, ``lines``, ``allowed_cents``, ``paid_cents``; also of people outside the cohort.
     terms: terms of the risk model and their labels.
     practices, clinicians: frames of `arms.practices` and `arms.clinicians`.
+    cap_trend: yearly growth of the cap, as declared or as the comparison arm's cost grew.
     attrition, waterfall, volumes: as in `medhome.study.results`.
     """
 
@@ -52,6 +56,7 @@ class Panel:
     terms: Mapping[str, str]
     practices: pd.DataFrame
     clinicians: pd.DataFrame
+    cap_trend: Decimal
     attrition: Attrition
     waterfall: pd.DataFrame
     volumes: pd.DataFrame
@@ -99,7 +104,8 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
     _refuse_monstrous(flagged)
 
     kept = flagged.filter(_.dropped_by == cohort.KEPT).drop("dropped_by")
-    months = _keep(con, "medhome_months", capped(kept, spec))
+    trend = cap_trend(kept, assigned, spec)
+    months = _keep(con, "medhome_months", capped(kept, spec, trend))
     in_cohort = assigned.semi_join(months, "person_key")
     members = _keep(con, "medhome_members", _members(inputs, in_cohort, spec))
 
@@ -122,74 +128,11 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
         terms=_terms_present(members, spec),
         practices=practices,
         clinicians=arms.clinicians(inputs, practices, spec),
+        cap_trend=trend,
         attrition=flow,
         waterfall=waterfall(line_totals, dropped, totals, spec),
         volumes=volumes(months, members),
     )
-
-
-def capped(months: Table, spec: StudySpec) -> Table:
-    """What a member-month costs with the cost above the yearly cap cut off (never the member deleted).
-
-    Years are windows of 12 months counted from the program's start in both directions, so that none
-    straddles it. Within a member's window, cost is added up month by month: a month keeps what its cost adds
-    to the running sum below the cap. The cap of a window that begins k years from the start is the declared
-    cap times (1 + ``cap_trend``)^k, rounded to the cent; a window that the study's ends cut short has the
-    cap of a whole year. ``allowed`` and ``paid`` are capped separately at the same limit.
-
-    Adds ``allowed_capped_cents`` and ``paid_capped_cents``.
-    """
-    if spec.outcomes.cap_usd_per_year is None:
-        return months.mutate(allowed_capped_cents=_.allowed_cents, paid_capped_cents=_.paid_cents)
-    start = spec.periods.start_month
-    windows = sorted({(month - start) // 12 for month in spec.periods.analysed})
-    limits = ibis.memtable(
-        [(start + 12 * k + i, k, cap_cents(k, spec)) for k in windows for i in range(12)],
-        schema={"month": "int32", "window": "int32", "limit_cents": "int64"},
-    )
-    dated = months.join(limits, "month")
-    # The running sum is needed only where positive cost passes the cap: below it no running sum can.
-    heavy = (
-        dated.group_by("person_key", "window", "limit_cents")
-        .aggregate(
-            allowed_up=ibis.greatest(_.allowed_cents, 0).sum(), paid_up=ibis.greatest(_.paid_cents, 0).sum()
-        )
-        .filter((_.allowed_up > _.limit_cents) | (_.paid_up > _.limit_cents))
-        .select("person_key", "window")
-    )
-    spread = dated.semi_join(heavy, ["person_key", "window"])
-    running = ibis.cumulative_window(group_by=[spread.person_key, spread.window], order_by=spread.month)
-    sums = spread.select(
-        "person_key",
-        "month",
-        "limit_cents",
-        "allowed_cents",
-        "paid_cents",
-        allowed_sum=spread.allowed_cents.sum().over(running),
-        paid_sum=spread.paid_cents.sum().over(running),
-    )
-    cut = sums.select(
-        "person_key",
-        "month",
-        allowed_cut=ibis.least(_.allowed_sum, _.limit_cents)
-        - ibis.least(_.allowed_sum - _.allowed_cents, _.limit_cents),
-        paid_cut=ibis.least(_.paid_sum, _.limit_cents) - ibis.least(_.paid_sum - _.paid_cents, _.limit_cents),
-    )
-    joined = months.left_join(cut, ["person_key", "month"])
-    return joined.select(
-        *months.columns,
-        allowed_capped_cents=ibis.coalesce(joined.allowed_cut, joined.allowed_cents),
-        paid_capped_cents=ibis.coalesce(joined.paid_cut, joined.paid_cents),
-    )
-
-
-def cap_cents(window: int, spec: StudySpec) -> int:
-    """The cap of the 12-month window that begins this many years after the program's start, in cents."""
-    cap = spec.outcomes.cap_usd_per_year
-    if cap is None:
-        raise ValueError("the study declares no cap")
-    growth = (1 + Decimal(repr(spec.outcomes.cap_trend))) ** window
-    return int((Decimal(cap) * 100 * growth).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
 def _keep(con: Any, name: str, expr: Table) -> Table:
