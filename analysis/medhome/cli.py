@@ -37,6 +37,7 @@ Through = Annotated[
         help="the same design with a new data period that ends with this month",
     ),
 ]
+Out = Annotated[Path, typer.Option("--out", help="folder for reports: what is written goes to OUT/<study>/")]
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 
 
@@ -94,13 +95,15 @@ def simulate(
 
 
 @app.command(epilog="Example:  medhome check analysis/studies/demo.toml --data data/demo")
-def check(study: Study, data: Data, through: Through = None, json: Json = False) -> None:
-    """Check the study file and the input tables; nothing is estimated."""
+def check(
+    study: Study, data: Data, out: Out = Path("reports"), through: Through = None, json: Json = False
+) -> None:
+    """Check the study file and the input tables, and write a data-quality page; nothing is estimated."""
     from medhome import runs
 
-    found = runs.check(study, data, through=through)
-    rows = found.to_dict("records")
-    _print(json, {"study": str(study), "rules": rows}, runs.rules_as_text(found))
+    found = runs.check(study, data, out, through=through, progress=_progress())
+    plain = {"study": str(study), "page": str(found.page), "rules": found.rules.to_dict("records")}
+    _print(json, plain, f"{runs.rules_as_text(found.rules)}\n{found.page}")
 
 
 @app.command(
@@ -110,9 +113,7 @@ def check(study: Study, data: Data, through: Through = None, json: Json = False)
 def run(
     study: Study,
     data: Data,
-    out: Annotated[
-        Path, typer.Option("--out", help="folder for reports: the report goes to OUT/<study>/<through>/")
-    ] = Path("reports"),
+    out: Out = Path("reports"),
     through: Through = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="notebooks run side by side")] = 2,
     timeout: Annotated[int, typer.Option("--timeout", min=1, help="seconds that one cell may take")] = 600,

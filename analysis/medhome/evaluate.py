@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from medhome.models import checks, completion, did, expected, risk, savings
 from medhome.models.inference.side_by_side import SEED_STEPS
 from medhome.study.cells import Cells, MonthPairs, Rows
@@ -22,15 +20,18 @@ PAIRED = ("allowed_capped", "paid", "paid_capped")
 """Outcomes whose members' months are paired: each interval rests on its own member covariance."""
 
 
-def check(spec: StudySpec, data: Path) -> pd.DataFrame:
-    """Are the input tables as their contracts say? One row per rule (`DataQuality.rules`).
+def check(spec: StudySpec, data: Path, progress: Progress = silent) -> DataQuality:
+    """Are the input tables as their contracts say, and where do their dollars go? Nothing is estimated.
 
-    Raises `DataProblem` naming file, column and row when they are not.
+    Raises `DataProblem` naming file, column and row when they are not, or when an arm would be empty.
     """
     with engine.session() as con:
         inputs = sources.open_inputs(con, spec, data)
-        rules, _ = input_checks.check_inputs(con, inputs, spec, data)
-    return rules
+        rules, files = input_checks.check_inputs(con, inputs, spec, data)
+        progress("input tables checked", 0, 0)
+        months = panel.build(con, inputs, spec)
+        progress("member-months and cohort built", 0, 0)
+    return DataQuality(rules=rules, inputs=files, **months.quality)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,7 @@ def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> 
         paid_when = triangles.build(inputs, scored, cells, spec)
         compared = balance.describe(scored, spec)
         progress("cost collapsed to cells", 0, 0)
-    quality = DataQuality(rules=rules, waterfall=months.waterfall, volumes=months.volumes, inputs=files)
+    quality = DataQuality(rules=rules, inputs=files, **months.quality)
     return Collapsed(
         cells=cells,
         rows=rows,

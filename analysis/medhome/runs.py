@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from medhome.reporting import disclosure, manifest, publish, render, results_file, runner
+from medhome.reporting import disclosure, manifest, publish, quality_page, render, results_file, runner
 from medhome.reporting import verify as verification
 from medhome.study import definitions
 from medhome.study.problems import StudyFileError
@@ -76,11 +77,28 @@ def simulate(
     return simulate_world(dataclasses.replace(settings, **changes), folder).to_plain()
 
 
-def check(study: Path, data: Path, through: str | None = None) -> pd.DataFrame:
-    """Check a study file and its input tables. One row per rule (`DataQuality.rules`)."""
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What `check` found, one row per rule (`DataQuality.rules`), and the data-quality page that it wrote."""
+
+    rules: pd.DataFrame
+    page: Path
+
+
+def check(
+    study: Path, data: Path, out: Path, *, through: str | None = None, progress: Progress = silent
+) -> Checked:
+    """Check a study file and its input tables, and write ``out/<study>/data-quality-<through>.html``.
+
+    Raises `StudyFileError` or `DataProblem`, with every fault at once, when they are not as described.
+    """
     from medhome import evaluate as evaluation
 
-    return evaluation.check(_spec(study, through), data)
+    spec = _spec(study, through)
+    found = evaluation.check(spec, data, progress)
+    page = out / spec.id / f"data-quality-{spec.periods.through}.html"
+    quality_page.write_quality_page(disclosure.release_quality(found, spec.disclosure.floor), spec, page)
+    return Checked(rules=found.rules, page=page)
 
 
 def rules_as_text(rules: pd.DataFrame) -> str:
@@ -118,6 +136,7 @@ def run(
     root = out / spec.id / spec.periods.through
     with publish.building(root) as work:
         (work / "study.toml").write_text(_study_as_run(study, spec), encoding="utf-8")
+        _copy_lists(study, spec, work)
         found = evaluation.evaluate(spec, data, log)
         released, gate = disclosure.release(found, spec.disclosure.floor)
         save_evaluation(released, work / "evaluation")
@@ -218,8 +237,15 @@ def _study_as_run(study: Path, spec: StudySpec) -> str:
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name) / "study.toml"
         copy.write_text(text, encoding="utf-8")
+        _copy_lists(study, spec, copy.parent)
         if read_study(copy) != spec:
             raise StudyFileError(
                 f'{study}: periods.through could not be replaced; write it as through = "YYYY-MM"'
             )
     return text
+
+
+def _copy_lists(study: Path, spec: StudySpec, folder: Path) -> None:
+    """The study's own code lists, which its file names, beside the copy of the file."""
+    if spec.claims.service_categories:
+        shutil.copyfile(study.parent / spec.claims.service_categories, folder / spec.claims.service_categories)

@@ -174,7 +174,9 @@ def test_a_runner_that_is_ended_takes_its_kernel_with_it(tmp_path, sent):
     work, temporary = tmp_path / "work", Path(tempfile.mkdtemp(prefix="m", dir="/tmp"))
     work.mkdir()
     code = (
-        "import sys; from pathlib import Path; from medhome.reporting.runner import execute_notebooks;"
+        # A process started in the background of a shell inherits that Ctrl-C is ignored: ask for it again.
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from pathlib import Path; from medhome.reporting.runner import execute_notebooks;"
         "execute_notebooks([Path(sys.argv[1])], {}, Path(sys.argv[2]))"
     )
     environment = {**os.environ, "PYTHONPATH": str(SOURCE_ROOT), "TMPDIR": str(temporary)}

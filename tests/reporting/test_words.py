@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medhome.reporting import study_words, titles, words
+from medhome.reporting import cohort_words, savings_words, study_words, titles, words
 from medhome.study.display import MINUS, WITHHELD
 from medhome.study.published import PublishedEffect, published_effect
 from medhome.study.results import Check
@@ -36,17 +36,17 @@ def all_words(**parts) -> list[str]:
         words.versus(found.expected, "versus expected"),
         words.versus(found.expected, "versus peers"),
         words.both_readings(found.expected),
-        words.who_was_compared(found.cohort, spec),
-        words.who_is_left(found.attrition, spec),
-        words.balance(found.cohort),
-        words.dollars_kept(found.quality),
-        words.rules_found(found.quality),
+        cohort_words.who_was_compared(found.cohort, spec),
+        cohort_words.who_is_left(found.attrition, spec),
+        cohort_words.balance(found.cohort),
+        cohort_words.dollars_kept(found.quality),
+        cohort_words.rules_found(found.quality),
         words.definitions_spread(found.expected),
-        words.accuracy(found.risk),
-        words.savings_gross(found.savings),
-        words.savings_net(found.savings),
-        words.savings_total(found.savings),
-        words.fees(spec),
+        cohort_words.accuracy(found.risk),
+        savings_words.savings_gross(found.savings),
+        savings_words.savings_net(found.savings),
+        savings_words.savings_total(found.savings),
+        savings_words.fees(spec),
         words.headline_rule(found.did),
         titles.event_study(found.did, spec),
         titles.series(found.expected, spec),
@@ -229,24 +229,26 @@ def test_titles_follow_the_interval(case, title, series):
 
 
 def test_savings_turn_with_the_interval():
-    assert words.savings_net(example.savings((9.0, 3.0, 15.0))).startswith(
+    assert savings_words.savings_net(example.savings((9.0, 3.0, 15.0))).startswith(
         "There were savings in paid amounts, after program fees: $7.50"
     )
-    losses = words.savings_net(example.savings((-9.0, -15.0, -3.0)))
+    losses = savings_words.savings_net(example.savings((-9.0, -15.0, -3.0)))
     assert losses.startswith(
         f"There were losses in paid amounts, after program fees: savings of {MINUS}$10.50"
     )
-    assert words.savings_net(example.savings()).startswith(
+    assert savings_words.savings_net(example.savings()).startswith(
         "Whether there were savings or losses in paid amounts, after program fees cannot"
     )
     # $1 before a fee of $1.50: savings gross, open net
     gross = example.savings((2.0, 1.0, 3.0))
-    assert words.savings_gross(gross).startswith("There were savings in allowed amounts, before")
-    assert words.savings_net(gross).startswith("Whether there were savings or losses in paid amounts, after")
+    assert savings_words.savings_gross(gross).startswith("There were savings in allowed amounts, before")
+    assert savings_words.savings_net(gross).startswith(
+        "Whether there were savings or losses in paid amounts, after"
+    )
 
 
 def test_savings_in_all_name_their_member_months():
-    assert words.savings_total(example.savings()) == (
+    assert savings_words.savings_total(example.savings()) == (
         "In all, net savings are estimated at $1.1 million over 408,000 member-months (95% interval "
         f"{MINUS}$8.3 million to $10.5 million)."
     )
@@ -258,7 +260,7 @@ def test_counts_that_were_withheld_stay_withheld_in_words_and_cards():
         members={"treated": None, "comparison": 60_112},
         practices={"treated": None, "comparison": 143},
     )
-    text = words.who_was_compared(cohort, SPEC)
+    text = cohort_words.who_was_compared(cohort, SPEC)
     assert text.startswith(
         "The program holds a withheld number of members at a withheld number of practices of 1 organisation;"
     )
@@ -272,41 +274,41 @@ def test_people_in_neither_arm_are_counted():
         arm="not attributed", members=[40_000.0, 39_000.0, 38_000.0, 0.0]
     )
     attrition = dataclasses.replace(example.attrition(), frame=pd.concat([frame, others]))
-    assert words.who_is_left(attrition, SPEC) == (
+    assert cohort_words.who_is_left(attrition, SPEC) == (
         "The eligibility rules left 19,728 of 21,411 members in the program and 62,022 of 70,102 members "
         "in the comparison group. 40,000 people are in neither arm (not attributed)."
     )
 
 
 def test_one_organisation_is_singular():
-    assert "of 1 organisation;" in words.who_was_compared(example.cohort(), SPEC)
+    assert "of 1 organisation;" in cohort_words.who_was_compared(example.cohort(), SPEC)
     assert words.headline_rule(example.did()).startswith("One organisation is treated and 40 are compared")
 
 
 def test_balance_counts_and_names_what_differs():
-    assert words.balance(example.cohort()) == (
+    assert cohort_words.balance(example.cohort()) == (
         "At baseline, 1 of 9 characteristics differs by more than 0.1 standard deviations (hypertension)."
     )
     frame = example.cohort().balance.assign(smd=[0.3, -0.4, 0.2, 0.11, 0, 0, 0, 0, np.nan, 0.5])
     apart = dataclasses.replace(example.cohort(), balance=frame)
-    assert words.balance(apart) == (
+    assert cohort_words.balance(apart) == (
         "At baseline, 5 of 9 characteristics differ by more than 0.1 standard deviations (the largest: "
         "months in the baseline, female and age)."
     )
     near = dataclasses.replace(example.cohort(), balance=frame.assign(smd=0.01))
-    assert "none of 10 characteristics differs" in words.balance(near)
+    assert "none of 10 characteristics differs" in cohort_words.balance(near)
     assert titles.balance(near) == "No characteristic differs by more than 0.1 standard deviations"
 
 
 def test_dollars_and_rules_are_counted_from_the_tables():
-    assert words.dollars_kept(example.quality()) == (
+    assert cohort_words.dollars_kept(example.quality()) == (
         "Of $1.4 billion allowed in the files, $1.0 billion (72.6%) is cost in the evaluation."
     )
-    assert words.rules_found(example.quality()) == (
+    assert cohort_words.rules_found(example.quality()) == (
         "Of 5 rules on the input tables, 4 found something, 1 of them worth a warning."
     )
     quiet = dataclasses.replace(example.quality(), rules=example.quality().rules.assign(count=0))
-    assert words.rules_found(quiet) == "None of 5 rules on the input tables found anything."
+    assert cohort_words.rules_found(quiet) == "None of 5 rules on the input tables found anything."
 
 
 def test_the_first_page_shows_what_did_not_pass():
@@ -336,9 +338,9 @@ def test_a_placebo_is_never_called_a_program():
 
 def test_a_model_that_explains_nothing_is_not_said_to_explain():
     accuracy = example.risk().accuracy.assign(r2=[-0.035, 0.1])
-    text = words.accuracy(dataclasses.replace(example.risk(), accuracy=accuracy))
+    text = cohort_words.accuracy(dataclasses.replace(example.risk(), accuracy=accuracy))
     assert "predicts single members no better than their mean cost does" in text
-    assert "explains 14.2% of the variation" in words.accuracy(example.risk())
+    assert "explains 14.2% of the variation" in cohort_words.accuracy(example.risk())
 
 
 def test_probability_names_its_prior_and_no_cause():

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure as MplFigure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from medhome.reporting import cohort_exhibits, study_words, titles, words
+from medhome.reporting import cohort_exhibits, cohort_words, study_words, titles, words
 from medhome.reporting.cohort_exhibits import usd0
 from medhome.reporting.drawing import (
     BLUE,
@@ -143,12 +143,12 @@ def balance(cohort: Cohort, spec: StudySpec) -> Figure:
         figure, axes = canvas(width, 70 + (38 if narrow else 25) * len(frame))
         values = frame["smd"].to_numpy(dtype=float)
         reach = max(0.25, float(np.nanmax(np.abs(values), initial=0.0)) * 1.15)
-        axes.axvspan(-words.NOTABLE_SMD, words.NOTABLE_SMD, color=MUTE, alpha=0.12, linewidth=0)
+        axes.axvspan(-cohort_words.NOTABLE_SMD, cohort_words.NOTABLE_SMD, color=MUTE, alpha=0.12, linewidth=0)
         axes.axvline(0, color=INK, linewidth=1)
         for i, row in enumerate(words.rows_of(frame)):
             y = len(frame) - i - (0.75 if narrow else 0.5)
             if not absent(row.smd):
-                far = abs(row.smd) > words.NOTABLE_SMD
+                far = abs(row.smd) > cohort_words.NOTABLE_SMD
                 axes.plot(
                     [row.smd],
                     [y],
@@ -181,7 +181,7 @@ def balance(cohort: Cohort, spec: StudySpec) -> Figure:
         "comparison, in standard deviations, at baseline. "
         f"{months(spec.periods.baseline.first, spec.periods.baseline.last)}",
         note="Shaded: differences of up to 0.1, which are not notable. Filled marks lie outside.",
-        description=words.balance(cohort),
+        description=cohort_words.balance(cohort),
         draw=draw,
         table=cohort_exhibits.balance(cohort, spec),
     )

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from medhome.study.problems import DisclosureRefused
-from medhome.study.results import Attrition, Cohort, Evaluation, frames
+from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation, frames
 
 FLOW = ("members", "member_months", "allowed_usd")
 DROPPED = "_dropped"
@@ -87,6 +87,16 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
         audit="passed",
     )
     return dataclasses.replace(evaluation, **parts), gate
+
+
+def release_quality(quality: DataQuality, floor: int) -> DataQuality:
+    """What the input checks found, as a page may show it: small counts withheld, no examples of keys."""
+    changed: dict[str, Any] = {}
+    for field, frame in frames(quality):
+        counts, resting = quality.COUNTS.get(field, ()), quality.RESTING.get(field, ())
+        changed[field], _ = _withhold_small(frame, counts, resting, floor)
+    changed["rules"] = changed["rules"].drop(columns="examples", errors="ignore")
+    return dataclasses.replace(quality, **changed)
 
 
 def small(count: Any, floor: int) -> bool:

@@ -8,21 +8,32 @@ from __future__ import annotations
 
 from medhome.reporting import (
     cohort_exhibits,
-    cohort_figures,
+    cohort_words,
     exhibits,
     figures,
     formulas,
+    savings_words,
     study_words,
     titles,
     words,
 )
-from medhome.reporting.blocks import NOTHING, Block, escape, notice, paragraphs, prose, show
+from medhome.reporting.blocks import Block, escape, notice, paragraphs, prose, show
+from medhome.reporting.cohort_pages import (
+    balance_at_baseline,
+    claims_by_month,
+    cohort_flow,
+    dollars_kept,
+    dollars_kept_table,
+    input_files,
+    input_rules,
+    organizations_compared,
+    the_program,
+    who_was_compared,
+)
+from medhome.reporting.claims_exhibits import dollars_by_arm_and_period, price_and_quantity
 from medhome.reporting.completion_exhibits import run_out_and_completion
-from medhome.study.display import month, months
-from medhome.study.periods import month_index
 from medhome.study.published import published_effect
 from medhome.study.released import ReleasedRun
-from medhome.study.spec import StudySpec
 
 REPORT_PAGES = {
     "01-findings": ("index.html", "Findings at a glance"),
@@ -46,6 +57,7 @@ __all__ = [
     "definitions_of_expected",
     "definitions_side_by_side",
     "detectable_effect",
+    "dollars_by_arm_and_period",
     "dollars_kept",
     "dollars_kept_table",
     "effect_beside_what_is_detectable",
@@ -62,6 +74,7 @@ __all__ = [
     "key_numbers",
     "organizations_compared",
     "other_methods_of_inference",
+    "price_and_quantity",
     "reproduce_this_report",
     "run_out_and_completion",
     "savings_by_year",
@@ -139,7 +152,7 @@ def findings_in_words(report: ReleasedRun) -> Block:
             words.versus(found.expected, "versus peers"),
             words.both_readings(found.expected),
             words.before_the_start(found.did),
-            words.savings_net(found.savings),
+            savings_words.savings_net(found.savings),
         ]
     )
 
@@ -187,69 +200,6 @@ def reproduce_this_report(report: ReleasedRun) -> Block:
 # -- data and cohort -----------------------------------------------------------------------------------
 
 
-def the_program(report: ReleasedRun) -> Block:
-    """The program and the rules of the study, from the study file."""
-    rows = _program_rows(report.spec)
-    body = "".join(f'<tr><th scope="row">{escape(k)}</th><td>{_items(v)}</td></tr>' for k, v in rows)
-    return Block(
-        html='<div class="tbl"><table class="kv"><caption>The study as declared</caption>'
-        f"<tbody>{body}</tbody></table></div>",
-        text="\n".join(f"{k}: {'; '.join(v)}" for k, v in rows),
-    )
-
-
-def input_files(report: ReleasedRun) -> Block:
-    """Table: which files were read."""
-    return cohort_exhibits.inputs(report.evaluation.quality).block()
-
-
-def input_rules(report: ReleasedRun) -> Block:
-    """What the rules on the input tables found."""
-    quality = report.evaluation.quality
-    table = cohort_exhibits.rules(quality)
-    return paragraphs([words.rules_found(quality)]) + (table.block() if len(table.frame) else NOTHING)
-
-
-def dollars_kept(report: ReleasedRun) -> Block:
-    """Figure: from the dollars in the files to the cost in the evaluation."""
-    return cohort_figures.waterfall(report.evaluation.quality, report.spec).block()
-
-
-def dollars_kept_table(report: ReleasedRun) -> Block:
-    """Table: the same steps, with claim lines and paid dollars."""
-    return cohort_exhibits.waterfall(report.evaluation.quality).block()
-
-
-def claims_by_month(report: ReleasedRun) -> Block:
-    """Figure: are the claims whole, month by month and in both arms?"""
-    return cohort_figures.volumes(report.evaluation.quality, report.spec).block()
-
-
-def cohort_flow(report: ReleasedRun) -> Block:
-    """Exhibit T1: who is left after each eligibility rule."""
-    attrition = report.evaluation.attrition
-    return (
-        paragraphs([words.who_is_left(attrition, report.spec)])
-        + cohort_exhibits.cohort_flow(attrition, report.spec).block()
-    )
-
-
-def who_was_compared(report: ReleasedRun) -> Block:
-    """Members, practices and organisations of both arms."""
-    return paragraphs([words.who_was_compared(report.evaluation.cohort, report.spec)], css="first")
-
-
-def organizations_compared(report: ReleasedRun) -> Block:
-    """Figure: how far each organisation's cost moved, by its size."""
-    return cohort_figures.organizations(report.evaluation.cohort, report.spec).block()
-
-
-def balance_at_baseline(report: ReleasedRun) -> Block:
-    """Exhibit T2 as picture and table: how alike the arms were before the start."""
-    cohort = report.evaluation.cohort
-    return paragraphs([words.balance(cohort)]) + cohort_figures.balance(cohort, report.spec).block()
-
-
 # -- expected and actual -------------------------------------------------------------------------------
 
 
@@ -289,7 +239,7 @@ def calibration_of_the_cost_model(report: ReleasedRun) -> Block:
 def accuracy_of_the_cost_model(report: ReleasedRun) -> Block:
     """Exhibit T9: how well the cost model predicts."""
     risk = report.evaluation.risk
-    return paragraphs([words.accuracy(risk)]) + exhibits.risk_accuracy(risk).block()
+    return paragraphs([cohort_words.accuracy(risk)]) + exhibits.risk_accuracy(risk).block()
 
 
 def cost_model_terms(report: ReleasedRun) -> Block:
@@ -364,8 +314,8 @@ def how_the_interval_is_made(report: ReleasedRun) -> Block:
 def savings_in_words(report: ReleasedRun) -> Block:
     """Savings before and after fees, per member per month and in all."""
     savings = report.evaluation.savings
-    return paragraphs([words.savings_gross(savings)], css="first") + paragraphs(
-        [words.savings_net(savings), words.savings_total(savings)]
+    return paragraphs([savings_words.savings_gross(savings)], css="first") + paragraphs(
+        [savings_words.savings_net(savings), savings_words.savings_total(savings)]
     )
 
 
@@ -381,7 +331,7 @@ def savings_by_year(report: ReleasedRun) -> Block:
 
 def fees(report: ReleasedRun) -> Block:
     """The program payments that were taken off."""
-    return paragraphs([words.fees(report.spec)])
+    return paragraphs([savings_words.fees(report.spec)])
 
 
 # -- parts ---------------------------------------------------------------------------------------------
@@ -394,32 +344,3 @@ _ABOUT = {
     "inference",
     "savings.html": "savings before and after fees, by year",
 }
-
-
-def _program_rows(spec: StudySpec) -> list[tuple[str, list[str]]]:
-    program, periods = spec.program, spec.periods
-    cap = spec.outcomes.cap_usd_per_year
-    rows = [
-        ("Program", [program.name]),
-        ("Payer", [program.payer]),
-        ("Organisation", [program.organization]),
-        ("Description", [program.description]),
-        ("Components", list(program.components)),
-        ("Payment", [program.payment_model]),
-        ("At the same time", list(program.co_interventions)),
-        ("Baseline", [months(periods.baseline.first, periods.baseline.last)]),
-        ("After the start", [months(periods.performance.first, periods.performance.last)]),
-        ("Paid through", [month(month_index(spec.paid_through))]),
-        ("Arms", [study_words.arms_rule(spec)]),
-        ("Population", [study_words.population_rule(spec)]),
-        ("Attribution", [study_words.attribution_rule(spec)]),
-        ("Cost", [study_words.cost_rule(cap)]),
-        ("Small numbers", [study_words.disclosure_rule(spec)]),
-    ]
-    return [(name, [v for v in values if v]) for name, values in rows if any(values)]
-
-
-def _items(values: list[str]) -> str:
-    if len(values) == 1:
-        return prose(values[0])
-    return f"<ul>{''.join(f'<li>{prose(v)}</li>' for v in values)}</ul>"

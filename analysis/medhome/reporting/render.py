@@ -14,6 +14,7 @@ from medhome.reporting.normalise import signs_of_chance
 
 if TYPE_CHECKING:
     from nbconvert import HTMLExporter
+    from nbformat import NotebookNode
 
     from medhome.study.released import ReleasedRun
 
@@ -63,7 +64,13 @@ def render_page(executed: Path, out: Path, context: Mapping[str, Any]) -> Path:
     """
     import nbformat
 
-    notebook = nbformat.read(executed, as_version=4)
+    return render_notebook(nbformat.read(executed, as_version=4), out, context, (executed.parent,))
+
+
+def render_notebook(
+    notebook: NotebookNode, out: Path, context: Mapping[str, Any], folders: Sequence[Path] = ()
+) -> Path:
+    """Make one self-contained page from a notebook in memory. As `render_page`; ``folders`` must not show."""
     exporter = _exporter()
     style = (TEMPLATES / "medhome" / "style.css").read_text(encoding="utf-8")
     shown = {"css": style, "pages": [], "contents": [], **context}
@@ -72,7 +79,7 @@ def render_page(executed: Path, out: Path, context: Mapping[str, Any]) -> Path:
     page, _ = exporter.from_notebook_node(notebook, resources={"medhome": shown})
     page = _ANCHOR.sub("", page)  # nbconvert gives headings an id only together with a link to themselves
     page = "\n".join(line.rstrip() for line in page.strip().split("\n")) + "\n"
-    findings = signs_of_chance(page, folders=(out.parent, executed.parent))
+    findings = signs_of_chance(page, folders=(out.parent, *folders))
     if findings:
         listed = "\n".join(f"  {f}" for f in findings)
         raise NotRepeatable(f"{out.name}: would not come out the same on another run\n{listed}")

@@ -71,6 +71,7 @@ def arm_label(arm: str, spec: StudySpec) -> str:
 
 
 def arms_rule(spec: StudySpec) -> str:
+    """Who is treated and who is compared, in words."""
     if spec.arms.placeholder:
         return f"A placebo: arms by {placeholder_rule(spec)}"
     return "Program and comparison practices as the program's roster lists them"

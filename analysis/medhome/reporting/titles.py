@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from medhome.reporting import words
+from medhome.reporting import cohort_words, words
+from medhome.reporting.cohort_words import NOTABLE_SMD, arm_count
 from medhome.reporting.study_words import treated_arm
 from medhome.reporting.words import (
-    NOTABLE_SMD,
-    arm_count,
     direction,
     direction_of,
     primary_definition,
@@ -74,7 +73,10 @@ def balance(cohort: Cohort) -> str:
 
 
 def waterfall(quality: DataQuality) -> str:
-    return words.dollars_kept(quality).rstrip(".") or "From dollars in the files to cost in the evaluation"
+    return (
+        cohort_words.dollars_kept(quality).rstrip(".")
+        or "From dollars in the files to cost in the evaluation"
+    )
 
 
 def calibration(risk: RiskModelResult) -> str:

@@ -7,43 +7,31 @@ minus expected: negative means that care cost less.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
+from medhome.reporting import phrases
 from medhome.reporting.study_words import treated_arm
 from medhome.study.display import (
-    WITHHELD,
     absent,
     count,
     interval,
     listed,
-    month,
     number,
     pmpm,
-    ratio,
     share,
     usd,
-    usd_round,
 )
-from medhome.study.periods import month_index
 from medhome.study.published import PublishedEffect
 from medhome.study.results import (
-    Attrition,
     Check,
-    Cohort,
-    DataQuality,
     DidResult,
     Estimate,
     ExpectedCosts,
-    RiskModelResult,
-    Savings,
 )
 from medhome.study.spec import StudySpec
-
-NOTABLE_SMD = 0.10
-"""A standardised difference above this is called out (`methods.md` exhibit T2)."""
 
 
 def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
@@ -82,7 +70,8 @@ def detectable(did: DidResult, baseline_pmpm: float | None) -> str:
         if absent(baseline_pmpm) or not baseline_pmpm
         else f" ({share(size / baseline_pmpm, 0)} of baseline cost)"
     )
-    return f"This study could detect a change of about {_coarse(size)} {_PMPM}{part} or more, with 80% power."
+    about = phrases.coarse(size)
+    return f"This study could detect a change of about {about} {_PMPM}{part} or more, with 80% power."
 
 
 def uncertainty(did: DidResult) -> str:
@@ -90,9 +79,8 @@ def uncertainty(did: DidResult) -> str:
     shares = [(str(r.label), r.share) for r in rows_of(did.variance_shares) if not absent(r.share)]
     if not shares:
         return ""
-    return (
-        f"Of the uncertainty, {listed([f'{share(s, 0)} is {_lower_first(label)}' for label, s in shares])}."
-    )
+    parts = [f"{share(s, 0)} is {phrases.lower_first(label)}" for label, s in shares]
+    return f"Of the uncertainty, {listed(parts)}."
 
 
 def published_against_detectable(did: DidResult, published: PublishedEffect) -> str:
@@ -212,7 +200,7 @@ def versus(expected: ExpectedCosts, compares: str) -> str:
     than = "expected" if compares == "versus expected" else "its peers"
     lead = "Versus expected (a change)" if compares == "versus expected" else "Versus peers (a level)"
     sentence = compared(row["difference_pmpm"], row["lo95"], row["hi95"], than)
-    return f"{lead}, definition {definition_name(row['definition'])}: {_lower_first(sentence)}"
+    return f"{lead}, definition {definition_name(row['definition'])}: {phrases.lower_first(sentence)}"
 
 
 def both_readings(expected: ExpectedCosts) -> str:
@@ -241,7 +229,7 @@ def definition(expected: ExpectedCosts, compares: str) -> dict[str, Any] | None:
     ordered = frame.assign(_missing=frame["difference_pmpm"].isna()).sort_values(
         ["primary", "_missing"], ascending=[False, True], kind="stable"
     )
-    return _first(ordered)
+    return phrases.first(ordered)
 
 
 def definition_name(definition_id: Any) -> str:
@@ -255,7 +243,7 @@ def definition_name(definition_id: Any) -> str:
 
 def primary_definition(expected: ExpectedCosts) -> dict[str, Any]:
     """The definition declared primary in the study file."""
-    return _first(expected.definitions[expected.definitions["definition"] == expected.primary])
+    return phrases.first(expected.definitions[expected.definitions["definition"] == expected.primary])
 
 
 def headline_rule(did: DidResult) -> str:
@@ -266,7 +254,7 @@ def headline_rule(did: DidResult) -> str:
         else f"{count(did.treated_organizations)} organisations are"
     )
     rule = str(did.rule).strip().rstrip(".")
-    why = f" Rule applied: {_lower_first(rule)}." if rule else ""
+    why = f" Rule applied: {phrases.lower_first(rule)}." if rule else ""
     return (
         f"{treated} treated and {count(did.comparison_organizations)} are compared; these numbers fix the "
         f"headline method beforehand.{why} Rows in grey are not valid in this setting and are no finding "
@@ -283,87 +271,6 @@ def front_page(checks: Sequence[Check]) -> list[str]:
 # -- cohort and data -----------------------------------------------------------------------------------
 
 
-def who_was_compared(cohort: Cohort, spec: StudySpec) -> str:
-    """Members, practices and organisations of both arms."""
-
-    def arm(name: str) -> str:
-        people, sites, groups = (
-            m.get(name) for m in (cohort.members, cohort.practices, cohort.organizations_n)
-        )
-        return (
-            f"{_counted(people, 'member', 'members')} at {_counted(sites, 'practice', 'practices')} of "
-            f"{_counted(groups, 'organisation', 'organisations')}"
-        )
-
-    return (
-        f"{treated_arm(spec).capitalize()} holds {arm('treated')}; the comparison group holds "
-        f"{arm('comparison')}."
-    )
-
-
-def who_is_left(attrition: Attrition, spec: StudySpec) -> str:
-    """How many members the eligibility rules left, by arm, and how many people are in neither arm."""
-    parts, others = [], []
-    for arm, rows in attrition.frame.sort_values("step", kind="stable").groupby("arm", sort=False):
-        first, last = rows["members"].iloc[0], rows["members"].iloc[-1]
-        if arm in ("treated", "comparison"):
-            name = treated_arm(spec) if arm == "treated" else "the comparison group"
-            parts.append(f"{_withheld(last)} of {_counted(first, 'member', 'members')} in {name}")
-        elif absent(first) or first > 0:
-            others.append(f"{_counted(first, 'person is', 'people are')} in neither arm ({arm}).")
-    left = f"The eligibility rules left {listed(parts)}." if parts else ""
-    return " ".join([left, *others]).strip()
-
-
-def balance(cohort: Cohort) -> str:
-    """Which characteristics differ by more than 0.1 standard deviations at baseline."""
-    known = cohort.balance[cohort.balance["smd"].notna()]
-    if known.empty:
-        return "Standardised differences at baseline could not be worked out."
-    apart = known[known["smd"].abs() > NOTABLE_SMD]
-    if apart.empty:
-        return (
-            f"At baseline, none of {count(len(known))} characteristics differs by more than "
-            f"{number(NOTABLE_SMD, 1)} standard deviations."
-        )
-    worst = apart.reindex(apart["smd"].abs().sort_values(ascending=False, kind="stable").index)["label"].head(
-        3
-    )
-    more = "the largest: " if len(apart) > 3 else ""
-    verb = "differs" if len(apart) == 1 else "differ"
-    return (
-        f"At baseline, {count(len(apart))} of {count(len(known))} characteristics {verb} by more than "
-        f"{number(NOTABLE_SMD, 1)} standard deviations "
-        f"({more}{listed([_lower_first(str(w)) for w in worst])})."
-    )
-
-
-def dollars_kept(quality: DataQuality) -> str:
-    """How much of the dollars in the files the evaluation rests on."""
-    if len(quality.waterfall) < 2:
-        return ""
-    first, last = quality.waterfall["allowed_usd"].iloc[0], quality.waterfall["allowed_usd"].iloc[-1]
-    if absent(first) or absent(last) or first == 0:
-        return ""
-    return (
-        f"Of {usd_round(first)} allowed in the files, {usd_round(last)} ({share(last / first)}) is cost in "
-        "the evaluation."
-    )
-
-
-def rules_found(quality: DataQuality) -> str:
-    """How many input rules found something."""
-    rules = quality.rules
-    hit = rules[rules["count"] > 0]
-    if hit.empty:
-        return f"None of {count(len(rules))} rules on the input tables found anything."
-    warnings = int((hit["severity"] == "warning").sum())
-    return (
-        f"Of {count(len(rules))} rules on the input tables, {count(len(hit))} found something, "
-        f"{count(warnings)} of them worth a warning."
-    )
-
-
 # -- expected and actual -------------------------------------------------------------------------------
 
 
@@ -377,116 +284,15 @@ def definitions_spread(expected: ExpectedCosts) -> str:
     return (
         f"Across {count(len(known))} definitions of expected cost, the difference from actual runs from "
         f"{usd(low)} to {usd(high)} PMPM. Declared primary beforehand: {expected.primary}, "
-        f"{_lower_first(str(name))}."
-    )
-
-
-def accuracy(risk: RiskModelResult) -> str:
-    """How well the cost model predicts single members, and groups."""
-    known = risk.accuracy[risk.accuracy["r2"].notna()]
-    if known.empty:
-        return ""
-    row = _first(known)
-    members = (
-        f"explains {share(row['r2'])} of the variation in cost between members"
-        if row["r2"] > 0
-        else "predicts single members no better than their mean cost does"
-    )
-    return (
-        f"Among {_lower_first(str(row['population']))}, the model {members}; predicted over actual cost is "
-        f"{ratio(row['predictive_ratio'])} for the group as a whole. Single members are hard to predict for "
-        "every model of this kind; groups are less so."
+        f"{phrases.lower_first(str(name))}."
     )
 
 
 # -- savings -------------------------------------------------------------------------------------------
 
 
-def savings_gross(savings: Savings) -> str:
-    """Savings before fees; positive means that care cost less than expected."""
-    return _saved(savings.rows["gross_pmpm"], "in allowed amounts, before program fees")
-
-
-def savings_net(savings: Savings) -> str:
-    """Savings after fees: they are the payer's, and counted in what it paid (`methods.md` 4.9)."""
-    return _saved(savings.rows["net_pmpm"], "in paid amounts, after program fees")
-
-
-def savings_total(savings: Savings) -> str:
-    """Net savings in dollars over the whole period."""
-    total = savings.rows.get("net_total_usd")
-    if total is None or absent(total.value) or total.ci95 is None:
-        return ""
-    low, high = total.ci95
-    months_n = total.n.get("member_months")
-    over = "" if absent(months_n) else f" over {count(months_n)} member-months"
-    return (
-        f"In all, net savings are estimated at {usd_round(total.value)}{over} (95% interval "
-        f"{interval(low, high, usd_round)})."
-    )
-
-
-def fees(spec: StudySpec) -> str:
-    """The program payments that were taken off."""
-    if not spec.fees:
-        return "The study file declares no program fees, so none are taken off."
-    parts = [
-        f"{f.name}, {usd(f.pmpm_usd)} PMPM from {month(month_index(f.first))}"
-        + (f" to {month(month_index(f.last))}" if f.last else "")
-        for f in spec.fees
-    ]
-    return f"Program payments taken off: {listed(parts)}."
-
-
-def _saved(estimate: Estimate, when: str) -> str:
-    if absent(estimate.value):
-        return f"Savings {when} are withheld or could not be estimated."
-    if estimate.ci95 is None:
-        return f"Savings {when} are {pmpm(estimate.value)}; they have no interval, so they are no finding."
-    low, high = estimate.ci95
-    if low > 0:
-        return f"There were savings {when}: {pmpm(estimate.value)} (95% interval {interval(low, high)})."
-    if high < 0:
-        return (
-            f"There were losses {when}: savings of {pmpm(estimate.value)} (95% interval "
-            f"{interval(low, high)})."
-        )
-    return (
-        f"Whether there were savings or losses {when} cannot be told: the estimate is "
-        f"{pmpm(estimate.value)}, and its 95% interval, {interval(low, high)}, holds both."
-    )
-
-
 _PMPM = "per member per month"
-
-
-def _coarse(value: float) -> str:
-    return usd(value, 0 if abs(value) >= 10 else 2)
 
 
 def _probability(value: float) -> str:
     return "above 99%" if value > 0.99 else "below 1%" if value < 0.01 else share(value, 0)
-
-
-def _lower_first(text: str) -> str:
-    """A label inside a sentence: its first letter small, unless the word is an abbreviation."""
-    return text if len(text) > 1 and text[1].isupper() else text[:1].lower() + text[1:]
-
-
-def arm_count(numbers: Mapping[str, Any], arm: str) -> str:
-    """A count of one arm, or the symbol of what is withheld."""
-    return _withheld(numbers.get(arm))
-
-
-def _withheld(value: Any) -> str:
-    return WITHHELD if absent(value) else count(value)
-
-
-def _counted(value: Any, one: str, many: str) -> str:
-    if absent(value):
-        return f"a withheld number of {many}"
-    return f"{count(value)} {one if value == 1 else many}"
-
-
-def _first(frame: pd.DataFrame) -> dict[str, Any]:
-    return {str(name): value for name, value in frame.iloc[0].items()}

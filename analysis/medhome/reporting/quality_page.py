@@ -1,0 +1,61 @@
+"""The data-quality page of ``medhome check``: what the rules found, where dollars went, volumes by month."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from medhome.reporting import cohort_exhibits, cohort_figures, cohort_words, study_words
+from medhome.reporting.blocks import NOTHING, Block, paragraphs, prose
+from medhome.study.results import DataQuality
+from medhome.study.spec import StudySpec
+
+
+def blocks(quality: DataQuality, spec: StudySpec) -> list[tuple[str, Block]]:
+    """The page's sections, in order: heading and content.
+
+    Arguments
+        quality: released findings (`disclosure.release_quality`).
+    """
+    rules = cohort_exhibits.rules(quality)
+    return [
+        ("", paragraphs([study_words.data_through(spec)], css="meta")),
+        ("Input files", cohort_exhibits.inputs(quality).block()),
+        (
+            "Input rules",
+            paragraphs([cohort_words.rules_found(quality)])
+            + (rules.block() if len(rules.frame) else NOTHING),
+        ),
+        ("Claims by month", cohort_figures.volumes(quality, spec).block()),
+        (
+            "Where the dollars went",
+            cohort_figures.waterfall(quality, spec).block() + cohort_exhibits.waterfall(quality).block(),
+        ),
+    ]
+
+
+def write_quality_page(quality: DataQuality, spec: StudySpec, out: Path) -> Path:
+    """Write the page, whole or not at all: one self-contained file without network requests.
+
+    Arguments
+        quality: released findings.
+        out: the page; an earlier one is replaced.
+    """
+    import nbformat
+
+    from medhome.reporting.render import render_notebook
+
+    cells = []
+    for heading, block in blocks(quality, spec):
+        if heading:
+            cells.append(nbformat.v4.new_markdown_cell(f"## {prose(heading)}"))
+        shown = nbformat.v4.new_output("display_data", {"text/html": block.html, "text/plain": block.text})
+        cells.append(nbformat.v4.new_code_cell("", outputs=[shown], execution_count=1))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".quality-") as name:
+        made = Path(name) / out.name
+        title = f"{spec.title}: quality of the input data"
+        render_notebook(nbformat.v4.new_notebook(cells=cells), made, {"title": title})
+        os.replace(made, out)
+    return out
