@@ -228,6 +228,16 @@ def test_claims_of_institutions_by_hand(con, tmp_path, kind):
     ]
 
 
+def test_related_claims_are_added_up_on_the_last(con, tmp_path):
+    """Two claims of one biller, person and stay, neither cancelled: 100 + 60, told by the later one."""
+    tables = frames()
+    rows = [_header("301", "60.00", effective="2019-06-01"), _header("302", "100.00")]
+    tables["parta_claims_header"] = pd.DataFrame(rows)
+    _open(con, tmp_path, tables)
+    found = _claims(con, "claim_id, claim_line_number, paid_cents", "claim_type = 'institutional'")
+    assert found == [("301", 1, 16000)]
+
+
 def test_claims_without_a_biller_are_not_thrown_together(con, tmp_path):
     tables = frames()
     alone = {"CLM_BLG_PRVDR_OSCAR_NUM": "~", "FAC_PRVDR_NPI_NUM": "~"}
