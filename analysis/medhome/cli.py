@@ -152,6 +152,19 @@ def verify(
         raise typer.Exit(3)
 
 
+@app.command(epilog="Example:  medhome restated reports/demo/2009-12 reports/demo/2010-03")
+def restated(
+    old: Annotated[Path, typer.Argument(help="folder of the earlier report", show_default=False)],
+    new: Annotated[Path, typer.Argument(help="folder of the later report", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Months of an earlier report that a later one restates, each with its cause."""
+    from medhome import runs
+
+    found = runs.compare_periods(old, new)
+    _print(json, found.to_plain(), found.to_text())
+
+
 def main() -> None:
     """Entry point of the command ``medhome``."""
     try:

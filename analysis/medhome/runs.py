@@ -18,7 +18,16 @@ from typing import Any
 
 import pandas as pd
 
-from medhome.reporting import disclosure, manifest, publish, quality_page, render, results_file, runner
+from medhome.reporting import (
+    disclosure,
+    manifest,
+    publish,
+    quality_page,
+    render,
+    restated,
+    results_file,
+    runner,
+)
 from medhome.reporting import verify as verification
 from medhome.study import definitions
 from medhome.study.problems import StudyFileError
@@ -168,6 +177,18 @@ def verify(report: Path, data: Path, progress: Progress = silent) -> verificatio
     parts = _made_by(spec, released, gate)
     fresh = results_file.document(released, spec, run_id=parts.run_id)
     return verification.compare(published, fresh, parts.to_plain())
+
+
+def compare_periods(old: Path, new: Path) -> restated.Restatement:
+    """Which months of an earlier report does a later one restate, and from what cause?"""
+    reports = []
+    for folder in (old, new):
+        if not (folder / "evaluation" / "evaluation.json").is_file():
+            raise StudyFileError(
+                f"{folder}: there is no report here; give the folder of study.toml and its pages"
+            )
+        reports.append(released_run(folder))
+    return restated.restatement(*reports)
 
 
 def open_run(run: str | None = None) -> ReleasedRun:
