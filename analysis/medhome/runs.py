@@ -33,7 +33,8 @@ from medhome.study import definitions
 from medhome.study.problems import StudyFileError
 from medhome.study.progress import Progress, silent
 from medhome.study.released import ReleasedRun
-from medhome.study.results import Evaluation, load_evaluation, save_evaluation
+from medhome.study.results import Evaluation
+from medhome.study.saved import load_evaluation, save_evaluation
 from medhome.study.spec import StudySpec, read_study
 from medhome.version import __version__
 
@@ -269,4 +270,6 @@ def _study_as_run(study: Path, spec: StudySpec) -> str:
 def _copy_lists(study: Path, spec: StudySpec, folder: Path) -> None:
     """The study's own code lists, which its file names, beside the copy of the file."""
     if spec.claims.service_categories:
-        shutil.copyfile(study.parent / spec.claims.service_categories, folder / spec.claims.service_categories)
+        shutil.copyfile(
+            study.parent / spec.claims.service_categories, folder / spec.claims.service_categories
+        )

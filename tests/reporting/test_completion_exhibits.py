@@ -8,7 +8,7 @@ from example import completion, evaluation, report, spec
 from medhome.reporting import completion_exhibits
 from medhome.reporting.disclosure import release
 from medhome.study.completion_results import Completion
-from medhome.study.results import load_evaluation, save_evaluation
+from medhome.study.saved import load_evaluation, save_evaluation
 
 UNKNOWN = Completion(reason="100.0% of the dollars have no paid date", run_out_months=3)
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from medhome.reporting.disclosure import audit, release, release_flow, small
 from medhome.study.problems import DisclosureRefused
-from medhome.study.results import Attrition, Cohort, load_evaluation, save_evaluation
+from medhome.study.results import Attrition, Cohort
+from medhome.study.saved import load_evaluation, save_evaluation
 
 FLOOR = 11
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from example import STUDY, evaluation, spec
 from medhome.reporting import disclosure, manifest, publish, render, results_file, runner
 from medhome.study.released import ReleasedRun
-from medhome.study.results import load_evaluation, save_evaluation
+from medhome.study.saved import load_evaluation, save_evaluation
 from medhome.study.spec import read_study
 root, package, notebooks = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 released, gate = disclosure.release(evaluation(), 11)

@@ -1,0 +1,114 @@
+"""Evaluations on disk: one JSON file, and one Parquet file for each frame."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from medhome.study.completion_results import Completion
+from medhome.study.results import (
+    Attrition,
+    Check,
+    Cohort,
+    DataQuality,
+    DidResult,
+    Estimate,
+    Evaluation,
+    ExpectedCosts,
+    RiskModelResult,
+    Savings,
+)
+
+_PARTS: dict[str, type] = {
+    "attrition": Attrition,
+    "quality": DataQuality,
+    "cohort": Cohort,
+    "risk": RiskModelResult,
+    "expected": ExpectedCosts,
+    "did": DidResult,
+    "savings": Savings,
+    "completion": Completion,
+}
+
+
+def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
+    """Write an evaluation as one JSON file and one Parquet file per frame."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plain: dict[str, Any] = {
+        "study_id": evaluation.study_id,
+        "fingerprint": evaluation.fingerprint,
+        "periods": dict(evaluation.periods),
+        "checks": [dataclasses.asdict(c) for c in evaluation.checks],
+    }
+    for name in Evaluation.PARTS:
+        part = getattr(evaluation, name)
+        fields: dict[str, Any] = {}
+        for item in dataclasses.fields(part):
+            value = getattr(part, item.name)
+            if isinstance(value, pd.DataFrame):
+                value.reset_index(drop=True).to_parquet(folder / f"{name}.{item.name}.parquet", index=False)
+            else:
+                fields[item.name] = to_plain(value)
+        plain[name] = fields
+    text = json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    (folder / "evaluation.json").write_text(text, encoding="utf-8")
+
+
+def load_evaluation(folder: Path) -> Evaluation:
+    """Read an evaluation that `save_evaluation` wrote."""
+    plain = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    parts: dict[str, Any] = {}
+    for name, kind in _PARTS.items():
+        if name == "completion" and name not in plain:
+            continue  # released before there was completion
+        values: dict[str, Any] = {k: from_plain(v) for k, v in plain[name].items()}
+        for item in dataclasses.fields(kind):
+            if item.name not in values:
+                file = folder / f"{name}.{item.name}.parquet"
+                if item.default_factory is not dataclasses.MISSING and not file.exists():
+                    continue  # released before this frame was there
+                values[item.name] = pd.read_parquet(file)
+        parts[name] = kind(**values)
+    return Evaluation(
+        study_id=plain["study_id"],
+        fingerprint=plain["fingerprint"],
+        periods=plain["periods"],
+        checks=tuple(Check(**c) for c in plain["checks"]),
+        **parts,
+    )
+
+
+def to_plain(value: Any) -> Any:
+    """A value as JSON can hold it; estimates keep their type by a marker, NaN becomes null."""
+    if isinstance(value, Estimate):
+        return {"estimate": {k: to_plain(v) for k, v in dataclasses.asdict(value).items()}}
+    if isinstance(value, Mapping):
+        return {str(k): to_plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(v) for v in value]
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def from_plain(value: Any) -> Any:
+    """The inverse of `to_plain` for the values that results hold."""
+    if isinstance(value, dict) and set(value) == {"estimate"}:
+        fields = value["estimate"]
+        for ci in ("ci90", "ci95"):
+            if fields.get(ci) is not None:
+                fields[ci] = tuple(fields[ci])
+        return Estimate(**fields)
+    if isinstance(value, dict):
+        return {k: from_plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return tuple(from_plain(v) for v in value)
+    return value
