@@ -13,7 +13,7 @@ import pytest
 from medhome.simulate import WORLDS, simulate_world
 from medhome.study.problems import StudyFileError
 from medhome.study.spec import read_study
-from medhome.tables import balance, collapse, engine, panel, second_engine, sources
+from medhome.tables import balance, collapse, engine, panel, second_engine, sources, triangles
 from medhome.tables.engine import fetch
 
 INSTALLED = importlib.util.find_spec("datafusion") is not None
@@ -27,6 +27,8 @@ def everything(con, inputs, spec) -> dict[str, pd.DataFrame]:
     """Every frame that leaves the engine, and the tables inside it in the order of their keys."""
     months = panel.build(con, inputs, spec)
     scored = collapse.score(months, COEFFICIENTS | dict.fromkeys(months.terms, 33.35))
+    cells = collapse.cells(scored, spec)
+    paid_when = triangles.build(inputs, scored, cells, spec)
     found = {
         "attrition": months.attrition.frame,
         "waterfall": months.waterfall,
@@ -34,7 +36,9 @@ def everything(con, inputs, spec) -> dict[str, pd.DataFrame]:
         "practices": months.practices,
         "clinicians": months.clinicians,
         "rows": collapse.member_rows(months, spec).frame,
-        "cells": collapse.cells(scored, spec).frame,
+        "cells": cells.frame,
+        "payments": paid_when.payments,
+        "cells by kind of service": paid_when.cells.frame,
         "months": fetch(scored.months.order_by("person_key", "month")),
         "members": fetch(scored.members.order_by("person_key")),
         "sample by md5": fetch(collapse.sampled(scored.members, 7).order_by("person_key")),
