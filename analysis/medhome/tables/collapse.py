@@ -82,10 +82,11 @@ def score(panel: Panel, coefficients: Mapping[str, float]) -> Panel:
     if unknown:
         raise ValueError(f"these terms are not in the panel: {', '.join(unknown)}")
     parts = {t: round(c * _COEFFICIENT_SCALE) for t, c in coefficients.items()}
-    total = ibis.literal(parts.pop(INTERCEPT, 0), "int64")
+    # Doubled here: an intercept alone, times two in the engine, is a product of two 32-bit literals.
+    total = ibis.literal(2 * parts.pop(INTERCEPT, 0) + _COEFFICIENT_SCALE, "int64")
     for term in sorted(parts):
-        total = total + indicator(panel.members, term).cast("int64") * ibis.literal(parts[term], "int64")
-    cents = ((total * 2 + _COEFFICIENT_SCALE) / (2 * _COEFFICIENT_SCALE)).floor().cast("int64")
+        total = total + indicator(panel.members, term).cast("int64") * ibis.literal(2 * parts[term], "int64")
+    cents = (total / (2 * _COEFFICIENT_SCALE)).floor().cast("int64")
     table = panel.con.create_table(
         "medhome_members_scored",
         panel.members.mutate(expected_cents=cents).order_by("person_key"),
