@@ -77,8 +77,10 @@ def cap_grid(panel: Panel, cells: Cells, spec: StudySpec) -> CapGrid:
     )
     index = pd.MultiIndex.from_frame(frame[list(KEYS)])
     for name, _label, cents in listed:
-        cut = cut_at(
-            panel.months, {k: indexed(cents, k, panel.cap_trend) for k in windows(spec)}, ("allowed",), spec
+        caps_of_name = {k: indexed(cents, k, panel.cap_trend) for k in windows(spec)}
+        # Few rows, kept: every later sum would otherwise work them out again.
+        cut = panel.con.create_table(
+            f"medhome_cut_{name}", cut_at(panel.months, caps_of_name, ("allowed",), spec), overwrite=True
         )
         joined = costs.left_join(cut, ["person_key", "month"])
         kept = ibis.coalesce(joined.allowed_cut, joined.allowed_cents)
