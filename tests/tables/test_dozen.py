@@ -75,6 +75,8 @@ def test_the_waterfall_follows_every_dollar(dozen_built):
         "denied": (-3, -605.00),  # V10 60, C14 500, R03 45
         "after_run_out": (-2, -150.00),  # C20 85, C23 65
         "late_reversals": (-1, 300.00),  # C09
+        "duplicate": (0, 0.00),
+        "replaced": (0, 0.00),  # C12 replaces C10, which C11 takes back
         "outside_months": (
             -22,
             -1100.00,
@@ -208,7 +210,7 @@ def test_cost_by_kind_of_service(dozen_built):
         "inpatient": 340000,
         "outpatient": 20000,
         "pharmacy": 7505,
-        "professional": 731290 - 40010 - 340000 - 20000 - 7505,
+        "primary_care": 731290 - 40010 - 340000 - 20000 - 7505,
     }
 
 

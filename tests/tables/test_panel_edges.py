@@ -12,7 +12,17 @@ import pytest
 
 from medhome.study.periods import month_index
 from medhome.study.problems import DataProblem, StudyFileError
-from medhome.tables import attribution, claims, collapse, conditions, engine, member_months, panel, sources
+from medhome.tables import (
+    attribution,
+    claims,
+    collapse,
+    conditions,
+    engine,
+    member_months,
+    panel,
+    services,
+    sources,
+)
 
 
 @pytest.fixture(scope="module")
@@ -320,29 +330,40 @@ def test_amounts_that_cannot_be_dollars_are_refused(con, tmp_path):
 @pytest.mark.parametrize(
     ("line", "category"),
     [
-        (("institutional", "111", None, None, None, None), "inpatient"),
-        (
-            ("institutional", "117", "0450", "99285", None, None),
-            "inpatient",
-        ),  # emergency that ends in admission
-        (("institutional", "131", "0450", None, None, None), "emergency"),
-        (("institutional", "131", "0300", None, None, None), "outpatient"),
-        (("institutional", None, None, None, None, "2008-01-03"), "inpatient"),
-        (("institutional", None, None, None, None, None), "outpatient"),
-        (("professional", None, None, "99284", "23", None), "emergency"),
-        (("professional", None, None, "73610", "23", None), "emergency"),
-        (("professional", None, None, "99213", "11", None), "professional"),
-        (("professional", "111", None, "99231", "21", "2008-01-03"), "professional"),
+        (("institutional", "111", None, None, None, None, None), "inpatient"),
+        # emergency that ends in admission
+        (("institutional", "117", "0450", "99285", None, None, None), "inpatient"),
+        (("institutional", "131", "0450", None, None, None, None), "emergency"),
+        (("institutional", "131", "0300", None, None, None, "N1"), "outpatient"),
+        (("institutional", None, None, None, None, "2008-01-03", None), "inpatient"),
+        (("institutional", None, None, None, None, None, None), "outpatient"),
+        (("professional", None, None, "99284", "23", None, "N1"), "emergency"),
+        (("professional", None, None, "73610", "23", None, None), "emergency"),
+        (("professional", None, None, "99213", "11", None, "N1"), "primary_care"),
+        (("professional", None, None, "99213", "11", None, "N5"), "specialist"),  # N5 is not primary care
+        (("professional", None, None, "99213", "11", None, None), "specialist"),
+        (("professional", None, None, "73610", "11", None, "N1"), "imaging_laboratory"),
+        (("professional", None, None, "80053", "81", None, None), "imaging_laboratory"),
+        (("professional", None, None, "J1100", "11", None, "N1"), "other"),
+        (("professional", None, None, "A0429", "41", None, None), "other"),
+        (("professional", None, None, None, "11", None, None), "other"),
+        (("professional", "111", None, "99231", "21", "2008-01-03", None), "specialist"),
     ],
 )
 def test_kind_of_service(con, line, category):
+    assert kind_of(con, line, dozen.study()) == [category]
+
+
+def kind_of(con, line, spec):
     names = ["claim_type", "bill_type_code", "revenue_center_code", "hcpcs_code", "place_of_service_code"]
-    schema = dict.fromkeys(names, "string") | {"admission_date": "date"}
+    schema = dict.fromkeys(names, "string") | {"admission_date": "date", "rendering_npi": "string"}
     table = ibis.memtable([line], schema=schema)
-    found = engine.fetch(
-        con.create_table("one", table.select(kind=claims.service_category(table)), overwrite=True)
+    practices = ibis.memtable(
+        [("N1", 1), ("N1", 0), ("N5", 0), (None, 1)], schema={"npi": "string", "x_primary_care": "int32"}
     )
-    assert found["kind"].tolist() == [category]
+    category = claims.service_category(table, {"provider_practice": practices}, spec)
+    found = engine.fetch(con.create_table("one", table.select(kind=category), overwrite=True))
+    return found["kind"].tolist()
 
 
 # Cap, score, pairs -----------------------------------------------------------------------------------------
@@ -435,7 +456,7 @@ def test_codes_fall_into_their_conditions(system, code, groups):
     assert found == groups
 
 
-@pytest.mark.parametrize("module", [claims, conditions, member_months])
+@pytest.mark.parametrize("module", [conditions, member_months, services])
 def test_the_examples_in_the_docstrings_run(module):
     found = doctest.testmod(module)
     assert found.attempted and not found.failed

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from medhome.models.completeness import completeness
+from medhome.models.encounters import capitation_shift
 from medhome.models.identities import identities
 from medhome.study.cells import Cells
 from medhome.study.completion_results import Completion
@@ -72,6 +73,7 @@ def run_all(
         *_completeness(attrition, quality, spec),
         *(() if completion is None else completeness(completion, did, spec)),
         *_cap(cells, spec),
+        *capitation_shift(quality),
         *identities(quality, cohort, expected, did, savings, cells, spec),
         *_accuracy(risk),
         *(Check(id=f"risk-model-{i}", sentence=s, passed=None) for i, s in enumerate(notes, 1)),

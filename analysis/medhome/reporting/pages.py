@@ -18,6 +18,7 @@ from medhome.reporting import (
     words,
 )
 from medhome.reporting.blocks import Block, escape, notice, paragraphs, prose, show
+from medhome.reporting.claims_exhibits import dollars_by_arm_and_period, price_and_quantity
 from medhome.reporting.cohort_pages import (
     balance_at_baseline,
     claims_by_month,
@@ -30,7 +31,6 @@ from medhome.reporting.cohort_pages import (
     the_program,
     who_was_compared,
 )
-from medhome.reporting.claims_exhibits import dollars_by_arm_and_period, price_and_quantity
 from medhome.reporting.completion_exhibits import run_out_and_completion
 from medhome.study.published import published_effect
 from medhome.study.released import ReleasedRun

@@ -70,6 +70,42 @@ TABLES: tuple[Table, ...] = (
         },
     ),
     Table(
+        "data.reconciliation",
+        "quality.reconciliation",
+        ("reason", "arm", "period"),
+        {
+            "lines": Column("claim lines", "count", 0, "members"),
+            "allowed_usd": Column(USD, "exact", 2, "members"),
+            "paid_usd": Column(USD, "exact", 2, "members"),
+        },
+    ),
+    Table(
+        "data.encounters",
+        "quality.encounters",
+        ("arm", "period"),
+        {
+            "lines": Column("claim lines", "count", 0, "members"),
+            "zero_lines": Column("claim lines", "count", 0, "members"),
+            "zero_share": Column("share", "exact", 4, "members"),
+        },
+        label="period",
+    ),
+    Table(
+        "data.prices",
+        "quality.prices",
+        ("category", "arm"),
+        {
+            "members": MEMBERS,
+            "baseline_pmpm": Column(PMPM, "exact", 2, "members"),
+            "performance_pmpm": Column(PMPM, "exact", 2, "members"),
+            "quantity_pmpm": Column(PMPM, "exact", 2, "members"),
+            "price_pmpm": Column(PMPM, "exact", 2, "members"),
+            "standardised_baseline_pmpm": Column(PMPM, "exact", 2, "members"),
+            "standardised_performance_pmpm": Column(PMPM, "exact", 2, "members"),
+        },
+        label="category",
+    ),
+    Table(
         "data.month",
         "quality.volumes",
         ("month", "arm"),

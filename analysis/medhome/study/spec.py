@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, field_validator, model_validator
+from pydantic import BaseModel, Field, PlainValidator, field_validator, model_validator
 
+from medhome.study.claims_choices import STRICT, Claims, read_service_rules
 from medhome.study.periods import Span, month_index, month_name
 from medhome.study.problems import StudyFileError
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = STRICT
 
 
 class Program(_Section):
@@ -247,6 +248,7 @@ class StudySpec(_Section):
     population: Population = Population()
     attribution: Attribution = Attribution()
     outcomes: Outcomes = Outcomes()
+    claims: Claims = Claims()
     completion: Completion = Completion()
     risk: Risk = Risk()
     expected: Expected = Expected()
@@ -313,6 +315,15 @@ def read_study(path: Path) -> StudySpec:
         plain = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise StudyFileError(f"{path}: not valid TOML: {error}") from None
+    choices = plain.get("claims")
+    if isinstance(choices, dict):
+        if "service_rules" in choices:
+            raise StudyFileError(
+                f"{path}: claims.service_rules: unknown key; name the CSV file in claims.service_categories"
+            )
+        name = choices.get("service_categories")
+        if isinstance(name, str) and name:
+            choices["service_rules"] = read_service_rules(path.parent / name)
     return _validated(plain, source=str(path))
 
 

@@ -1,198 +1,233 @@
 """Claim lines → what they cost, in which month, for which kind of service, and whether they count.
 
-Reversals are netted by adding up: a void is a negative row of its own with the service dates of its
-original, so that a reversal falls into the month in which the service was incurred, not into the month in
-which it was reversed (`docs/methods.md`, adjudication).
+Reversals are netted by adding up: a void is a negative row of its own that falls into the month of the claim
+that it takes back, not into the month in which it was booked (`docs/methods.md`, adjudication).
 """
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import ibis
 from ibis import _
-from ibis.expr.types import BooleanValue, Column, DateValue, IntegerValue, StringValue, Table
+from ibis.expr.types import DateValue, StringValue, Table
 
-from medhome.study.periods import month_end, month_index
 from medhome.study.spec import StudySpec
+from medhome.tables.adjudication import (
+    CAPITATED,
+    DENIED,
+    DUPLICATE,
+    HEADER,
+    KEPT,
+    LATE,
+    NOT_COUNTED,
+    REPLACED,
+    adjudicate,
+    counted,
+    is_denied,
+    is_void,
+    month_of,
+)
+from medhome.tables.capitation import added_cost
+from medhome.tables.services import CATEGORIES, codelist, service_category, with_category
 
-CODELISTS = Path(__file__).resolve().parent.parent / "definitions" / "codelists"
+__all__ = [
+    "CAPITATED",
+    "CATEGORIES",
+    "DENIED",
+    "DUPLICATE",
+    "HEADER",
+    "KEPT",
+    "LATE",
+    "NOT_COUNTED",
+    "REPLACED",
+    "codelist",
+    "counted",
+    "is_void",
+    "ledger",
+    "lines",
+    "month_of",
+    "monthly_cost",
+    "raw_totals",
+    "service_category",
+]
 
-CATEGORIES = ("inpatient", "outpatient", "emergency", "professional", "pharmacy")
-"""Kinds of service, as in ``definitions/codelists/service_categories.csv``; pharmacy claims are one kind."""
-
-KEPT, DENIED, LATE, NOT_COUNTED = "kept", "denied", "late", "not_counted"
-
-
-def codelist(name: str) -> list[dict[str, str]]:
-    """The rows of a code list that travels with the package, in the order of the file.
-
-    >>> codelist("conditions")[1]["code_prefix"], codelist("conditions")[1]["label"]
-    ('250', 'Diabetes')
-    """
-    with (CODELISTS / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+_SAME_SERVICE = (
+    *("claim_type", "claim_end_date", "hcpcs_code", "hcpcs_modifier_1", "revenue_center_code"),
+    *("bill_type_code", "place_of_service_code", "rendering_npi", "diagnosis_code_1"),
+    *("service_unit_quantity", "charge_cents"),
+)
+_SAME_FILL = ("ndc_code", "quantity", "days_supply", "prescribing_provider_npi", "charge_cents")
 
 
-def month_of(date: DateValue | Column) -> IntegerValue:
-    """The integer of a date's month (`medhome.study.periods`)."""
-    return (date.year().cast("int32") * 12 + date.month().cast("int32") - 1).cast("int32")
-
-
-def lines(inputs: dict[str, Table], people: Table, spec: StudySpec) -> Table:
+def lines(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
     """Which claim lines are there, when were they incurred, and does each count?
 
-    One row per line of ``medical_claim`` and ``pharmacy_claim``, voids included:
+    One row per line of ``medical_claim`` and ``pharmacy_claim``, voids included (a stay split by day: one row
+    per month):
 
-    - ``person_key``: null when the person is in no enrolment span;
-    - ``month``: incurred month; the month of admission for an inpatient stay, else of the claim's start, for
-      drugs of dispensing. A stay that crosses a boundary counts once, where it began;
-    - ``category``: one of `CATEGORIES`;
-    - ``disposition``: "not_counted" (drugs, where the study's outcome is medical cost), "denied", "late"
-      (paid after the run-out cut) or "kept", the first that applies;
-    - ``void``: whether the row takes an earlier one back;
-    - ``allowed_cents``, ``paid_cents``.
+    - ``person_id``; ``month``: incurred month; the month of admission for an inpatient stay, else of the
+      claim's start, for drugs of dispensing; of a void, that of the claim that it takes back;
+    - ``category``: the kind of service (`medhome.tables.services`);
+    - ``disposition``: "kept", or why it does not count (`adjudication.adjudicate`);
+    - ``void``: whether the row takes an earlier one back; ``capitated``: an encounter under capitation;
+    - ``added``: whether the study's rule on capitation made it; such a row stands for no line (``lines`` 0);
+    - ``lines``, ``allowed_cents``, ``paid_cents``;
+    - ``code``, ``units``: the service as it is priced (`medhome.tables.prices`).
     """
-    medical = inputs["medical_claim"]
-    category = service_category(medical)
-    incurred = ibis.ifelse(
-        category == "inpatient",
-        ibis.coalesce(medical.admission_date, medical.claim_start_date),
-        medical.claim_start_date,
-    )
-    both = _slim(medical, incurred, category)
+    both = _medical(inputs, spec)
     if "pharmacy_claim" in inputs:  # a study of medical cost may do without
-        pharmacy = inputs["pharmacy_claim"]
-        both = ibis.union(both, _slim(pharmacy, pharmacy.dispensing_date, ibis.literal("pharmacy")))
-    both = both.mutate(disposition=_disposition(both, spec))
-    keys = people.select("person_key", "person_id")
-    return both.left_join(keys, "person_id").select(
-        "person_key", "month", "category", "disposition", "void", "allowed_cents", "paid_cents"
+        both = ibis.union(both, _pharmacy(inputs["pharmacy_claim"], spec))
+    extra = added_cost(both, inputs["eligibility"], spec)
+    both = both.mutate(added=ibis.literal(False))
+    if extra is None:
+        return both
+    filled = extra.mutate(
+        disposition=ibis.literal(KEPT),
+        void=ibis.literal(False),
+        capitated=ibis.literal(True),
+        lines=ibis.literal(0, "int64"),
+        code=ibis.null("string"),
+        units=ibis.literal(0.0, "float64"),
+        added=ibis.literal(True),
     )
+    return ibis.union(both, filled.select(*both.columns))
 
 
-def counted(claims: Table, month: IntegerValue, spec: StudySpec) -> BooleanValue:
-    """Whether a claim row was neither denied nor paid after the run-out cut."""
-    return (~_denied(claims)) & (~_late(claims, month, spec))
+def ledger(inputs: Mapping[str, Table], people: Table, spec: StudySpec) -> Table:
+    """Lines and cents by person, incurred month and kind, and by whether and why they count.
 
-
-def is_void(claims: Table) -> BooleanValue:
-    """Whether a claim row takes an earlier one back."""
-    return (claims.x_adjustment_type.fill_null("") == "void") | (
-        claims.x_claim_status.fill_null("") == "reversed"
-    )
-
-
-def service_category(medical: Table) -> StringValue:
-    """Kind of service of each medical claim line, by the first rule of the code list that fits.
-
-    Rules: inpatient by the type of bill, or, where an institutional claim has none, by an admission date;
-    emergency by revenue centre, procedure code or place of service, line by line; then what is left.
-
-    >>> lines = ibis.memtable(
-    ...     [("institutional", "131", "0450", "99284", None, None)],
-    ...     schema={"claim_type": "string", "bill_type_code": "string", "revenue_center_code": "string",
-    ...             "hcpcs_code": "string", "place_of_service_code": "string", "admission_date": "date"})
-    >>> service_category(lines).name("category").to_list()
-    ['emergency']
+    One row per ``person_key`` (null when the person is in no enrolment span), ``month``, ``category``,
+    ``disposition``, ``void`` and ``added``: ``lines``, ``zero_lines`` (allowed nothing), ``allowed_cents``,
+    ``paid_cents``.
     """
-    tests: dict[str, list[tuple[str, str, list[str]]]] = {}
-    for rule in codelist("service_categories"):
-        found = tests.setdefault(rule["category"], [])
-        key = (rule["claim_type"], rule["column"])
-        for claim_type, column, codes in found:
-            if (claim_type, column) == key:
-                codes.append(rule["code_prefix"])
-                break
-        else:
-            found.append((*key, [rule["code_prefix"]]))
-    branches = []
-    for category, alternatives in tests.items():
-        fits = [_fits(medical, *alternative) for alternative in alternatives]
-        branches.append((_any(fits), category))
-        if category == "inpatient":
-            stay_without_bill_type = (
-                (medical.claim_type == "institutional")
-                & medical.bill_type_code.isnull()
-                & medical.admission_date.notnull()
-            )
-            branches.append((stay_without_bill_type, category))
-    return ibis.cases(*branches, else_="professional")
+    found = lines(inputs, spec)
+    keys = people.select("person_key", known_id=people.person_id)
+    joined = found.left_join(keys, found.person_id == keys.known_id)
+    return joined.group_by("person_key", "month", "category", "disposition", "void", "added").aggregate(
+        lines=_.lines.sum(),
+        zero_lines=ibis.ifelse(_.allowed_cents == 0, _.lines, 0).sum(),
+        allowed_cents=_.allowed_cents.sum(),
+        paid_cents=_.paid_cents.sum(),
+    )
 
 
-def monthly_cost(claim_lines: Table) -> Table:
+def monthly_cost(booked: Table) -> Table:
     """What did the lines that count cost, by person, incurred month and category?
+
+    Arguments
+        booked: `ledger`, of the months wanted.
 
     One row per person, month and category: ``lines``, ``allowed_cents``, ``paid_cents``, voids netted.
     """
-    known = claim_lines.filter(_.disposition == KEPT, _.person_key.notnull())
+    known = booked.filter(_.disposition == KEPT, _.person_key.notnull())
     return known.group_by("person_key", "month", "category").aggregate(
+        lines=_.lines.sum(), allowed_cents=_.allowed_cents.sum(), paid_cents=_.paid_cents.sum()
+    )
+
+
+def raw_totals(inputs: Mapping[str, Table]) -> Table:
+    """Lines and cents as the files hold them: one row, summed without any join, to hold the ledger to."""
+    both = [
+        inputs[name].select(
+            allowed_cents=inputs[name].allowed_cents.fill_null(0),
+            paid_cents=inputs[name].paid_cents.fill_null(0),
+        )
+        for name in ("medical_claim", "pharmacy_claim")
+        if name in inputs
+    ]
+    table = ibis.union(*both) if len(both) > 1 else both[0]
+    return table.aggregate(
         lines=_.count(), allowed_cents=_.allowed_cents.sum(), paid_cents=_.paid_cents.sum()
     )
 
 
-def totals(claim_lines: Table, analysed: tuple[int, ...]) -> Table:
-    """Lines and dollars by disposition, void or not, and whether incurred in a month analysed."""
-    return (
-        claim_lines.mutate(analysed=_.month.isin(list(analysed)))
-        .group_by("disposition", "void", "analysed")
-        .aggregate(lines=_.count(), allowed_cents=_.allowed_cents.sum(), paid_cents=_.paid_cents.sum())
-        .order_by("disposition", "void", "analysed")
+def _medical(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
+    medical = with_category(inputs, spec)
+    stay = medical.category == "inpatient"
+    day = ibis.ifelse(
+        stay, ibis.coalesce(medical.admission_date, medical.claim_start_date), medical.claim_start_date
     )
+    until = ibis.ifelse(stay, ibis.coalesce(medical.discharge_date, medical.claim_end_date), None)
+    # A stay has one price, whatever its lines are: its first line stands for the admission.
+    code = ibis.ifelse(
+        stay,
+        ibis.literal("DRG ") + medical.drg_code.fill_null("unknown"),
+        ibis.coalesce(medical.hcpcs_code, medical.revenue_center_code),
+    )
+    quantity = medical.service_unit_quantity.cast("float64")
+    units = ibis.ifelse(
+        stay,
+        ibis.ifelse(medical.claim_line_number == 1, 1.0, 0.0),
+        ibis.ifelse((quantity > 0).fill_null(False), quantity, 1.0),
+    )
+    slim = _slim(
+        medical,
+        day,
+        until,
+        medical.category,
+        code,
+        units,
+        _SAME_SERVICE,
+        capitated=(medical.x_capitated.cast("int8") == 1).fill_null(False),
+        total_cents=medical.total_cost_cents,
+    )
+    return _finished(slim, _SAME_SERVICE, spec)
 
 
-def _slim(claims: Table, incurred: Any, category: Any) -> Table:
+def _pharmacy(pharmacy: Table, spec: StudySpec) -> Table:
+    quantity = pharmacy.quantity.cast("float64")
+    slim = _slim(
+        pharmacy,
+        pharmacy.dispensing_date,
+        ibis.null("date"),
+        ibis.literal("pharmacy"),
+        pharmacy.ndc_code,
+        ibis.ifelse((quantity > 0).fill_null(False), quantity, 1.0),
+        _SAME_FILL,
+        capitated=ibis.literal(False),
+        total_cents=ibis.null("int64"),
+    )
+    return _finished(slim, _SAME_FILL, spec)
+
+
+def _slim(
+    claims: Table,
+    day: DateValue,
+    until: DateValue,
+    category: StringValue,
+    code: StringValue,
+    units: ibis.Value,
+    identity: tuple[str, ...],
+    **more: ibis.Value,
+) -> Table:
+    held = {name: claims[name] for name in identity if name in claims.columns}
+    held.setdefault("charge_cents", ibis.null("int64"))
     return claims.select(
         person_id=claims.person_id,
-        month=month_of(incurred),
+        claim_id=claims.claim_id,
+        claim_line_number=claims.claim_line_number,
+        data_source=claims.data_source,
+        day=day,
+        until=until,
         category=category,
+        code=code,
+        units=ibis.ifelse(is_void(claims), -units, units),
         paid_date=claims.paid_date,
-        x_claim_status=claims.x_claim_status,
+        denied=is_denied(claims),
         void=is_void(claims),
+        replacement=(claims.x_adjustment_type.fill_null("") == "replacement") & ~is_void(claims),
+        adjusts=claims.x_adjusts_claim_id,
         allowed_cents=claims.allowed_cents.fill_null(0),
         paid_cents=claims.paid_cents.fill_null(0),
+        **held,
+        **more,
     )
 
 
-def _disposition(both: Table, spec: StudySpec) -> StringValue:
-    drugs_not_counted = (both.category == "pharmacy") & (spec.outcomes.services == "medical")
-    return ibis.cases(
-        (drugs_not_counted, NOT_COUNTED),
-        (_denied(both), DENIED),
-        (_late(both, both.month, spec), LATE),
-        else_=KEPT,
+def _finished(slim: Table, identity: tuple[str, ...], spec: StudySpec) -> Table:
+    held = tuple(name for name in identity if name in slim.columns)
+    return adjudicate(slim, held, spec).select(
+        *("person_id", "month", "category", "disposition", "void", "capitated", "lines"),
+        *("code", "units", "allowed_cents", "paid_cents"),
     )
-
-
-def _denied(claims: Table) -> BooleanValue:
-    return claims.x_claim_status.fill_null("") == "denied"
-
-
-def _late(claims: Table, month: IntegerValue, spec: StudySpec) -> BooleanValue:
-    # The same run-out for every incurred month: a month that had years to be paid in would otherwise be
-    # compared with one that had three months. A payment without a date counts as paid in time.
-    last_day = month_end(month_index(spec.paid_through))
-    lag = month_of(claims.paid_date) - month
-    late = (claims.paid_date > ibis.date(last_day)) | (lag > spec.periods.run_out_months)
-    return late.fill_null(False)
-
-
-def _fits(medical: Table, claim_type: str, column: str, codes: list[str]) -> BooleanValue:
-    test = ibis.literal(True)
-    if claim_type:
-        test = medical.claim_type == claim_type
-    if column:
-        length = len(codes[0])
-        if any(len(code) != length for code in codes):
-            raise ValueError(f"service_categories.csv: codes of {column} differ in length: {codes}")
-        test = test & medical[column].fill_null("").substr(0, length).isin(codes)
-    return test
-
-
-def _any(tests: list[BooleanValue]) -> BooleanValue:
-    found = tests[0]
-    for test in tests[1:]:
-        found = found | test
-    return found

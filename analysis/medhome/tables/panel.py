@@ -16,12 +16,12 @@ from ibis import _
 from ibis.expr.types import Table
 
 from medhome.study.problems import DataProblem
-from medhome.study.results import Attrition
+from medhome.study.results import PRICES, Attrition, without_rows
 from medhome.study.spec import StudySpec
-from medhome.tables import arms, attribution, claims, cohort, conditions, member_months
+from medhome.tables import arms, attribution, claims, cohort, conditions, member_months, prices
 from medhome.tables.engine import fetch
 from medhome.tables.truncation import cap_cents, cap_trend, capped
-from medhome.tables.waterfall import volumes, waterfall
+from medhome.tables.waterfall import reconcile, volumes, waterfall, zero_allowed
 
 __all__ = ["LARGEST_CENTS", "OUTCOMES", "Panel", "build", "cap_cents", "capped"]
 
@@ -46,7 +46,7 @@ class Panel:
     terms: terms of the risk model and their labels.
     practices, clinicians: frames of `arms.practices` and `arms.clinicians`.
     cap_trend: yearly growth of the cap, as declared or as the comparison arm's cost grew.
-    attrition, waterfall, volumes: as in `medhome.study.results`.
+    attrition, waterfall, volumes, reconciliation, encounters, prices: as in `medhome.study.results`.
     """
 
     con: Any
@@ -60,11 +60,20 @@ class Panel:
     attrition: Attrition
     waterfall: pd.DataFrame
     volumes: pd.DataFrame
+    reconciliation: pd.DataFrame
+    encounters: pd.DataFrame
+    prices: pd.DataFrame
 
     @property
     def table(self) -> Table:
         """One row per member-month with all that is known of its member."""
         return self.months.join(self.members, "person_key")
+
+    @property
+    def quality(self) -> dict[str, pd.DataFrame]:
+        """The frames of `DataQuality` that come from the panel, by name."""
+        names = ("waterfall", "volumes", "reconciliation", "encounters", "prices")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def scored(self) -> bool:
@@ -86,10 +95,9 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
     analysed = spec.periods.analysed
     persons = _keep(con, "medhome_people", member_months.people(inputs["eligibility"], spec))
 
-    lines = claims.lines(inputs, persons, spec)
-    line_totals = fetch(claims.totals(lines, analysed))
+    booked = _keep(con, "medhome_ledger", claims.ledger(inputs, persons, spec))
     categories = _keep(
-        con, "medhome_categories", claims.monthly_cost(lines.filter(_.month.isin(list(analysed))))
+        con, "medhome_categories", claims.monthly_cost(booked.filter(_.month.isin(list(analysed))))
     )
 
     practices = arms.practices(inputs, spec)
@@ -109,17 +117,15 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
     in_cohort = assigned.semi_join(months, "person_key")
     members = _keep(con, "medhome_members", _members(inputs, in_cohort, spec))
 
-    dropped = fetch(
-        flagged.group_by("dropped_by")
-        .aggregate(lines=_.lines.sum(), allowed_cents=_.allowed_cents.sum(), paid_cents=_.paid_cents.sum())
-        .order_by("dropped_by")
-    )
+    raw = fetch(claims.raw_totals(inputs)).iloc[0]
+    followed = reconcile(booked, flagged, months, assigned, raw, spec)
+    encounters = zero_allowed(booked, months, members, spec)
     con.drop_table("medhome_flagged")
-    totals = fetch(
-        months.aggregate(
-            allowed_capped_cents=_.allowed_capped_cents.sum(), paid_capped_cents=_.paid_capped_cents.sum()
-        )
-    ).iloc[0]
+    con.drop_table("medhome_ledger")
+    asked = spec.claims.prices
+    split = (
+        prices.decompose(claims.lines(inputs, spec), months, members, spec) if asked else without_rows(PRICES)
+    )
     return Panel(
         con=con,
         months=months,
@@ -130,8 +136,11 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
         clinicians=arms.clinicians(inputs, practices, spec),
         cap_trend=trend,
         attrition=flow,
-        waterfall=waterfall(line_totals, dropped, totals, spec),
+        waterfall=waterfall(followed),
         volumes=volumes(months, members),
+        reconciliation=followed,
+        encounters=encounters,
+        prices=split,
     )
 
 

@@ -71,7 +71,7 @@ def transactions(inputs: dict[str, Table], spec: StudySpec) -> Table:
     ``paid_through`` is not there.
     """
     medical = inputs["medical_claim"]
-    category = claims.service_category(medical)
+    category = claims.service_category(medical, inputs, spec)
     month = claims.month_of(
         ibis.ifelse(
             category == "inpatient",

@@ -1,104 +1,142 @@
-"""Where the dollars went, from the claim files to the model, and how many there are by arm and month."""
+"""Where the dollars went, from the claim files to the model, by arm and period, and how many there are."""
 
 from __future__ import annotations
 
+import ibis
 import pandas as pd
 from ibis import _
-from ibis.expr.types import Table
+from ibis.expr.types import IntegerValue, StringValue, Table
 
 from medhome.study.cells import WEIGHT_SCALE
 from medhome.study.spec import EXPOSURE_RULES, StudySpec
 from medhome.tables import claims
-from medhome.tables.cohort import KEPT, rules
+from medhome.tables.arms import ARMS
+from medhome.tables.cohort import rules
 from medhome.tables.engine import fetch
 
 _AMOUNTS = ["lines", "allowed_cents", "paid_cents"]
+_COLUMN = ["arm", "period"]
+
+NO_ARM = "none"
+"""The arm of dollars of people outside both arms: not attributed, in other practices, or unknown."""
+
+PERIODS = ("before", "baseline", "washout", "performance", "later")
 
 
-def waterfall(
-    line_totals: pd.DataFrame, dropped: pd.DataFrame, capped: pd.Series, spec: StudySpec
+def columns(spec: StudySpec) -> list[tuple[str, str]]:
+    """The columns of the reconciliation: every arm and period that the study has, in order."""
+    gap = spec.periods.performance.first > spec.periods.baseline.end
+    return [(arm, p) for arm in (*ARMS, NO_ARM) for p in PERIODS if gap or p != "washout"]
+
+
+def period_of(month: IntegerValue, spec: StudySpec) -> StringValue:
+    """The period of an incurred month; the months between baseline and performance are the washout."""
+    baseline, performance = spec.periods.baseline, spec.periods.performance
+    return ibis.cases(
+        (month < baseline.first, "before"),
+        (month < baseline.end, "baseline"),
+        (month < performance.first, "washout"),
+        (month < performance.end, "performance"),
+        else_="later",
+    )
+
+
+def arm_of(arm: StringValue) -> StringValue:
+    """One of the two arms, or `NO_ARM`."""
+    return ibis.ifelse(arm.isin(ARMS), arm, NO_ARM).fill_null(NO_ARM)
+
+
+def reconcile(
+    booked: Table, flagged: Table, months: Table, assigned: Table, raw: pd.Series, spec: StudySpec
 ) -> pd.DataFrame:
-    """From raw dollars in the files to dollars in the model (`DataQuality.waterfall`), to the cent.
+    """Every dollar of the files, to the cent: in the model, or lost for one reason, by arm and period.
 
     Arguments
-        line_totals: `claims.totals`: lines and cents by disposition, void, analysed.
-        dropped: lines and cents of member-months by ``dropped_by`` (0: kept).
-        capped: ``allowed_capped_cents`` and ``paid_capped_cents`` of the months kept.
+        booked: `claims.ledger`.
+        flagged: member-months with ``dropped_by`` and cost (`cohort.apply_rules`).
+        months: member-months of the model with capped cost.
+        assigned: one row per person with ``arm``.
+        raw: `claims.raw_totals`.
 
-    Every number but those of the last row is a change; changes add up to the last row. Lines of voids count
-    as lines; the cap removes dollars and no lines.
+    `DataQuality.reconciliation`: one row per step, arm and period. Each number is a change, but for the last
+    step, which is what the model holds; in each column the changes add up to it. Lines of voids count as
+    lines; the cap and the rule on capitation change dollars and no lines.
+
+    Raises `AssertionError` when a column does not add up, or when the first two steps are not the files'.
     """
-    kept = line_totals["disposition"] == claims.KEPT
-    void = line_totals["void"].astype(bool)
-    inside = line_totals["analysed"].astype(bool)
-
-    def of(mask: pd.Series) -> list[int]:
-        return [int(line_totals.loc[mask, c].sum()) for c in _AMOUNTS]
-
-    def minus(amounts: list[int]) -> list[int]:
-        return [-a for a in amounts]
-
-    at = line_totals["disposition"]
-    steps: list[tuple[str, str, list[int]]] = [
-        ("files", "On the lines of the claim files, before reversals", of(~void)),
-        ("reversed", "Reversals", of(void)),
-    ]
-    if spec.outcomes.services == "medical":
-        steps.append(
-            (
-                "not_counted",
-                "Pharmacy claims: the outcome is medical cost",
-                minus(of(at == claims.NOT_COUNTED)),
-            )
+    arms = assigned.select("person_key", "arm")
+    at = _fetched_ledger(booked, arms, spec)
+    dropped = _by_column(flagged, arms, spec, "dropped_by", _AMOUNTS)
+    model = _by_column(
+        months.mutate(allowed_cents=_.allowed_capped_cents, paid_cents=_.paid_capped_cents),
+        arms,
+        spec,
+        None,
+        _AMOUNTS,
+    )
+    uncapped = _by_column(months, arms, spec, None, _AMOUNTS)
+    steps = _steps(at, dropped, uncapped, model, spec)
+    people = at.groupby(_COLUMN)["members"].max()
+    where = pd.MultiIndex.from_tuples(columns(spec), names=_COLUMN)
+    _assert_adds_up(steps, model, raw, where)
+    rows = []
+    for number, (reason, label, amounts) in enumerate(steps):
+        full = amounts.reindex(where, fill_value=0)
+        rows.append(
+            full.reset_index()
+            .assign(step=number, reason=reason, label=label)
+            .merge(people.rename("members").reset_index(), on=_COLUMN, how="left")
         )
-    run_out = spec.periods.run_out_months
-    months = "1 month" if run_out == 1 else f"{run_out} months"
-    steps += [
-        ("denied", "Denied", minus(of(at == claims.DENIED))),
-        (
-            "after_run_out",
-            f"Paid after {spec.paid_through}, or more than {months} after the month of service",
-            minus(of((at == claims.LATE) & ~void)),
-        ),
-        (
-            "late_reversals",
-            "Reversals made after that: their claims still count",
-            minus(of((at == claims.LATE) & void)),
-        ),
-        (
-            "outside_months",
-            "Incurred outside the months analysed (look-back, washout, later)",
-            minus(of(kept & ~inside)),
-        ),
-    ]
-    in_months = of(kept & inside)
-    enrolled = [int(dropped[c].sum()) for c in _AMOUNTS]
-    orphans = [e - a for e, a in zip(enrolled, in_months, strict=True)]
-    enrolled_when = EXPOSURE_RULES[spec.population.exposure]
-    steps.append(("orphan", f"Incurred in a month not enrolled {enrolled_when}", orphans))
-    for number, rule in enumerate(rules(spec)):
-        if number == 0:
-            continue
-        lost = dropped[dropped["dropped_by"] == number]
-        steps.append((rule.id, rule.dropped, [-int(lost[c].sum()) for c in _AMOUNTS]))
-    model = dropped[dropped["dropped_by"] == KEPT]
-    left = [int(model[c].sum()) for c in _AMOUNTS]
-    final = [left[0], int(capped["allowed_capped_cents"]), int(capped["paid_capped_cents"])]
-    if spec.outcomes.cap_usd_per_year is not None:
-        cap = f"Above the cap of ${spec.outcomes.cap_usd_per_year:,} per member and year"
-        steps.append(("above_cap", cap, [f - a for f, a in zip(final, left, strict=True)]))
-    _assert_adds_up(steps, final)
-    steps.append(("model", "In the model", final))
+    found = pd.concat(rows, ignore_index=True)
     return pd.DataFrame(
         {
-            "step": range(len(steps)),
-            "reason": [reason for reason, _label, _amounts in steps],
-            "label": [label for _reason, label, _amounts in steps],
-            "lines": [amounts[0] for *_words, amounts in steps],
-            "allowed_usd": [amounts[1] / 100 for *_words, amounts in steps],
-            "paid_usd": [amounts[2] / 100 for *_words, amounts in steps],
+            "step": found["step"],
+            "reason": found["reason"],
+            "label": found["label"],
+            "arm": found["arm"],
+            "period": found["period"],
+            "members": found["members"].fillna(0).astype("int64"),
+            "lines": found["lines"].astype("int64"),
+            "allowed_usd": found["allowed_cents"] / 100,
+            "paid_usd": found["paid_cents"] / 100,
         }
     )
+
+
+def waterfall(reconciliation: pd.DataFrame) -> pd.DataFrame:
+    """From raw dollars in the files to dollars in the model (`DataQuality.waterfall`): all columns together.
+
+    Every number but those of the last row is a change; changes add up to the last row, to the cent.
+    """
+    cents = reconciliation.assign(
+        allowed_usd=(reconciliation["allowed_usd"] * 100).round().astype("int64"),
+        paid_usd=(reconciliation["paid_usd"] * 100).round().astype("int64"),
+    )
+    whole = cents.groupby(["step", "reason", "label"], as_index=False, sort=True)[
+        ["lines", "allowed_usd", "paid_usd"]
+    ].sum()
+    return whole.assign(allowed_usd=whole["allowed_usd"] / 100, paid_usd=whole["paid_usd"] / 100)
+
+
+def zero_allowed(booked: Table, months: Table, members: Table, spec: StudySpec) -> pd.DataFrame:
+    """Which share of medical lines is allowed nothing, by arm and period (`DataQuality.encounters`)?
+
+    Where capitation spreads in one arm, its encounters lose their dollars, and care looks cheaper. Denied
+    lines are no encounters and do not count; nor do voids.
+    """
+    who = members.select("person_key", "arm")
+    mine = booked.filter(
+        _.disposition == claims.KEPT, ~_.void, ~_.added, _.category != "pharmacy", _.person_key.notnull()
+    )
+    mine = mine.semi_join(months, ["person_key", "month"]).join(who, "person_key")
+    found = fetch(
+        mine.mutate(period=period_of(mine.month, spec))
+        .group_by(_COLUMN)
+        .aggregate(members=_.person_key.nunique(), lines=_.lines.sum(), zero_lines=_.zero_lines.sum())
+        .order_by(_COLUMN)
+    )
+    share = found["zero_lines"] / found["lines"].where(found["lines"] > 0)
+    return found.assign(zero_share=share.astype("float64"))
 
 
 def volumes(months: Table, members: Table) -> pd.DataFrame:
@@ -123,7 +161,117 @@ def volumes(months: Table, members: Table) -> pd.DataFrame:
     )
 
 
-def _assert_adds_up(steps: list[tuple[str, str, list[int]]], final: list[int]) -> None:
-    sums = [sum(amounts[i] for *_words, amounts in steps) for i in range(3)]
-    if sums != final:
-        raise AssertionError(f"the waterfall's changes {sums} do not add up to the model's total {final}")
+Step = tuple[str, str, pd.DataFrame]
+
+
+def _steps(
+    at: pd.DataFrame, dropped: pd.DataFrame, uncapped: pd.DataFrame, model: pd.DataFrame, spec: StudySpec
+) -> list[Step]:
+    """Reason, words and amounts by arm and period of each step."""
+    void, added = at["void"].astype(bool), at["added"].astype(bool)
+    why = at["disposition"]
+    inside = at["period"].isin(["baseline", "performance"])
+
+    def of(mask: pd.Series) -> pd.DataFrame:
+        return at[mask].groupby(_COLUMN)[_AMOUNTS].sum()
+
+    def lost(mask: pd.Series) -> pd.DataFrame:
+        return -of(mask)
+
+    steps: list[Step] = [
+        ("files", "On the lines of the claim files, before reversals", of(~void & ~added)),
+        ("reversed", "Reversals", of(void)),
+    ]
+    if spec.outcomes.services == "medical":
+        label = "Pharmacy claims: the outcome is medical cost"
+        steps.append(("not_counted", label, lost(why == claims.NOT_COUNTED)))
+    steps.append(("denied", "Denied", lost(why == claims.DENIED)))
+    run_out = spec.periods.run_out_months
+    lag = "1 month" if run_out == 1 else f"{run_out} months"
+    late = why == claims.LATE
+    steps += [
+        (
+            "after_run_out",
+            f"Paid after {spec.paid_through}, or more than {lag} after the month of service",
+            lost(late & ~void),
+        ),
+        ("late_reversals", "Reversals made after that: their claims still count", lost(late & void)),
+        (
+            "duplicate",
+            "Taken in twice: the same but for claim number and paid date",
+            lost(why == claims.DUPLICATE),
+        ),
+        ("replaced", "Replaced by a later claim without a reversal", lost(why == claims.REPLACED)),
+    ]
+    if spec.claims.header_amounts == "header":
+        label = "Totals of claims repeated on their further lines"
+        steps.append(("header", label, lost(why == claims.HEADER)))
+    if spec.claims.capitation != "as_paid":
+        change = of(added).sub(of(why == claims.CAPITATED), fill_value=0)
+        steps.append(("capitation", _CAPITATION[spec.claims.capitation], change))
+    kept = why == claims.KEPT
+    outside = "Incurred outside the months analysed (look-back, washout, later)"
+    steps.append(("outside_months", outside, lost(kept & ~inside)))
+    enrolled = dropped.groupby(_COLUMN)[_AMOUNTS].sum()
+    orphans = enrolled.sub(of(kept & inside), fill_value=0)
+    steps.append(
+        ("orphan", f"Incurred in a month not enrolled {EXPOSURE_RULES[spec.population.exposure]}", orphans)
+    )
+    for number, rule in enumerate(rules(spec)):
+        if number:
+            taken = dropped[dropped["dropped_by"] == number].groupby(_COLUMN)[_AMOUNTS].sum()
+            steps.append((rule.id, rule.dropped, -taken))
+    final = model.groupby(_COLUMN)[_AMOUNTS].sum()
+    if spec.outcomes.cap_usd_per_year is not None:
+        cap = f"Above the cap of ${spec.outcomes.cap_usd_per_year:,} per member and year"
+        steps.append(("above_cap", cap, final.sub(uncapped.groupby(_COLUMN)[_AMOUNTS].sum(), fill_value=0)))
+    return [*steps, ("model", "In the model", final)]
+
+
+_CAPITATION = {
+    "shadow_price": "Encounters under capitation, at standard prices",
+    "add_payment": "Capitation payments, in place of the dollars of encounters",
+    "exclude": "Encounters under capitation, left out",
+}
+
+
+def _fetched_ledger(booked: Table, arms: Table, spec: StudySpec) -> pd.DataFrame:
+    """The ledger by arm, period and what became of the lines; ``members``: people of the arm and period."""
+    owners = arms.select(owner=arms.person_key, arm=arms.arm)
+    joined = booked.left_join(owners, booked.person_key == owners.owner)
+    placed = joined.mutate(arm=arm_of(joined.arm), period=period_of(joined.month, spec))
+    amounts = fetch(
+        placed.group_by(*_COLUMN, "disposition", "void", "added")
+        .aggregate(lines=_.lines.sum(), allowed_cents=_.allowed_cents.sum(), paid_cents=_.paid_cents.sum())
+        .order_by(*_COLUMN, "disposition", "void", "added")
+    )
+    people = fetch(placed.group_by(_COLUMN).aggregate(members=_.person_key.nunique()).order_by(_COLUMN))
+    return amounts.merge(people, on=_COLUMN, how="left")
+
+
+def _by_column(
+    table: Table, arms: Table, spec: StudySpec, key: str | None, amounts: list[str]
+) -> pd.DataFrame:
+    owners = arms.select(owner=arms.person_key, arm=arms.arm)
+    joined = table.join(owners, table.person_key == owners.owner)
+    placed = joined.mutate(arm=arm_of(joined.arm), period=period_of(joined.month, spec))
+    by = [*_COLUMN, *([key] if key else [])]
+    return fetch(placed.group_by(by).aggregate(**{c: placed[c].sum() for c in amounts}).order_by(by))
+
+
+def _assert_adds_up(steps: list[Step], model: pd.DataFrame, raw: pd.Series, where: pd.MultiIndex) -> None:
+    filled = [amounts.reindex(where, fill_value=0) for _reason, _label, amounts in steps]
+    stray = [tuple(i) for *_words, amounts in steps for i in amounts.index if i not in where]
+    if stray:
+        raise AssertionError(f"the reconciliation has no column for {sorted(set(stray))}")
+    gap = sum(filled[:-1]) - filled[-1]
+    wrong = gap[(gap != 0).any(axis=1)]
+    if len(wrong):
+        raise AssertionError(
+            f"the reconciliation's changes do not add up to the model's total: {wrong.to_dict()}"
+        )
+    first = (filled[0] + filled[1]).sum()
+    if [int(first[c]) for c in _AMOUNTS] != [int(raw[c]) for c in _AMOUNTS]:
+        raise AssertionError(
+            f"the reconciliation begins with {first.to_dict()}, but the files hold {raw.to_dict()}"
+        )

@@ -1,0 +1,191 @@
+"""A world of a few people in two practices, written out claim by claim, for arithmetic by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from medhome.study.spec import StudySpec, _validated
+from medhome.tables import panel, sources
+from medhome.tables.engine import fetch
+from medhome.tables.panel import Panel
+
+PRACTICES = {"T": "P1", "C": "P2", "D": "P2"}
+"""T is in the program, C and D are compared; whoever else there is belongs to no practice."""
+
+
+def study(**changes) -> StudySpec:
+    """Baseline January to March 2008, start in April, through June, run-out 3 months, no cap."""
+    plain: dict = {
+        "id": "small-world",
+        "title": "Small world",
+        "seed": 1,
+        "paid_through": "2008-09",
+        "program": {"name": "A program"},
+        "periods": {
+            "baseline_first": "2008-01",
+            "baseline_last": "2008-03",
+            "start": "2008-04",
+            "through": "2008-06",
+            "run_out_months": 3,
+        },
+        "arms": {"program_id": "PCMH"},
+        "attribution": {"method": "roster"},
+        "outcomes": {"cap_usd_per_year": 10_000_000},
+        "risk": {"model": "age-sex"},
+    }
+    for key, value in changes.items():
+        section, _, name = key.partition("__")
+        plain.setdefault(section, {})[name] = value
+    return _validated(plain, source="small world")
+
+
+def person(person_id: str, **changes) -> dict:
+    """A span: enrolled from 2007 without end, born in 1970."""
+    row = {
+        "person_id": person_id,
+        "member_id": person_id,
+        "birth_date": "1970-01-01",
+        "gender": "female",
+        "enrollment_start_date": "2007-01-01",
+        "enrollment_end_date": None,
+        "payer": "A",
+        "payer_type": "commercial",
+        "plan": "B",
+        "data_source": "S",
+    }
+    return row | changes
+
+
+def claim(claim_id: str, person_id: str, day: str, allowed: float, **changes) -> dict:
+    """A visit of one line in place 11, paid in the same month, 80% of it by the payer."""
+    row = {
+        "claim_id": claim_id,
+        "claim_line_number": 1,
+        "claim_type": "professional",
+        "person_id": person_id,
+        "member_id": person_id,
+        "payer": "A",
+        "plan": "B",
+        "data_source": "S",
+        "claim_start_date": day,
+        "claim_end_date": day,
+        "paid_date": day[:8] + "28",
+        "allowed_amount": f"{allowed:.2f}",
+        "paid_amount": f"{0.8 * allowed:.2f}",
+        "diagnosis_code_type": "icd-9-cm",
+        "diagnosis_code_1": "4019",
+        "hcpcs_code": "99213",
+        "place_of_service_code": "11",
+        "rendering_npi": "N1",
+        "bill_type_code": None,
+        "revenue_center_code": None,
+        "x_claim_status": "paid",
+        "x_adjustment_type": "original",
+        "x_adjusts_claim_id": None,
+        "rendering_tin": None,
+        "billing_npi": None,
+        "billing_tin": None,
+        "facility_npi": None,
+    }
+    return row | changes
+
+
+def void(claim_id: str, of: dict, paid_date: str, **changes) -> dict:
+    """The row that takes a claim back."""
+    back = {
+        "claim_id": claim_id,
+        "paid_date": paid_date,
+        "allowed_amount": f"-{of['allowed_amount']}",
+        "paid_amount": f"-{of['paid_amount']}",
+        "x_claim_status": "reversed",
+        "x_adjustment_type": "void",
+        "x_adjusts_claim_id": of["claim_id"],
+    }
+    return of | back | changes
+
+
+FILL = {
+    "claim_id": "F0",
+    "claim_line_number": 1,
+    "data_source": "S",
+    "person_id": "C",
+    "dispensing_date": "2008-01-02",
+    "ndc_code": "00000000000",
+    "days_supply": 30,
+    "quantity": 30,
+    "allowed_amount": "10.00",
+    "paid_amount": "8.00",
+    "paid_date": "2008-01-28",
+}
+"""The one drug claim of every such world: $10 of C in January."""
+
+
+def _clinician(npi: str, practice: str, organization: str) -> dict:
+    return {
+        "npi": npi,
+        "practice_id": practice,
+        "organization_id": organization,
+        "x_primary_care": 1,
+        "effective_start_date": "2000-01-01",
+        "effective_end_date": None,
+    }
+
+
+def _attributed(who: str, practice: str) -> dict:
+    return {
+        "person_id": who,
+        "member_id": who,
+        "year_month": "200801",
+        "payer": "A",
+        "plan": "B",
+        "data_source": "S",
+        "payer_attributed_provider_practice": practice,
+    }
+
+
+def build(con, folder: Path, claims: list[dict], people: list[dict] | None = None, **changes) -> Panel:
+    """The panel of a study of these claims; T, C and D are there unless ``people`` says otherwise."""
+    people = [person("T"), person("C"), person("D")] if people is None else people
+    tables = {
+        "eligibility": pd.DataFrame(people),
+        "medical_claim": pd.DataFrame(claims),
+        "pharmacy_claim": pd.DataFrame([FILL]),
+        "provider_practice": pd.DataFrame(
+            [_clinician("N1", "P1", "O1"), _clinician("N2", "P2", "O2")],
+        ),
+        "program_roster": pd.DataFrame(
+            [("PCMH", "practice", "P1", "program"), ("PCMH", "practice", "P2", "comparison")],
+            columns=["program_id", "unit_type", "unit_id", "arm"],
+        ).assign(start_date="2008-04-01", end_date=None),
+        "provider_attribution": pd.DataFrame(
+            [_attributed(who, practice) for who, practice in PRACTICES.items()]
+        ),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in tables.items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    spec = study(**changes)
+    return panel.build(con, sources.open_inputs(con, spec, folder), spec)
+
+
+def cost(found: Panel, who: str) -> dict[str, float]:
+    """Allowed dollars of a person's member-months in the model, by month, without months of none."""
+    mine = found.members.filter(found.members.person_id == who)
+    rows = fetch(found.months.semi_join(mine, "person_key").order_by("month"))
+    return {
+        f"{m // 12}-{m % 12 + 1:02d}": cents / 100
+        for m, cents in zip(rows["month"], rows["allowed_cents"], strict=True)
+        if cents
+    }
+
+
+def step(found: Panel, reason: str) -> dict[tuple[str, str], tuple[int, float]]:
+    """Lines and allowed dollars of one step of the reconciliation, where it is not nothing."""
+    rows = found.reconciliation[found.reconciliation["reason"] == reason]
+    return {
+        (r.arm, r.period): (r.lines, r.allowed_usd)
+        for r in rows.itertuples()
+        if r.lines or r.allowed_usd or r.paid_usd
+    }
