@@ -80,11 +80,12 @@ def test_a_date_that_does_not_parse(command, world):
     frame.loc[4, "enrollment_start_date"] = "2008-02-31"
     (world / "eligibility.parquet").unlink()
     frame.to_csv(world / "eligibility.csv", index=False)
-    _refused(command, world, code=4,
-             says=["eligibility.csv", "enrollment_start_date", "row 5", "2008-02-31"])
+    _refused(command, world, code=4, says=["eligibility.csv", "enrollment_start_date", "row 5", "2008-02-31"])
 
 
-@pytest.mark.parametrize("name", ["eligibility.parquet", "medical_claim.parquet", "provider_practice.parquet"])
+@pytest.mark.parametrize(
+    "name", ["eligibility.parquet", "medical_claim.parquet", "provider_practice.parquet"]
+)
 def test_an_empty_file(command, world, name):
     (world / name).write_bytes(b"")
     _refused(command, world, code=4, says=[name, "empty"])
@@ -108,16 +109,22 @@ def test_a_missing_file(command, world):
 
 def test_an_empty_folder(command, world, tmp_path):
     (tmp_path / "nothing").mkdir()
-    code, message = command("run", world / "study.toml", "--data", tmp_path / "nothing", "--out", tmp_path / "r")
+    code, message = command(
+        "run", world / "study.toml", "--data", tmp_path / "nothing", "--out", tmp_path / "r"
+    )
     assert code == 4 and "eligibility" in message and "medical_claim" in message
-    code, message = command("run", world / "study.toml", "--data", tmp_path / "nowhere", "--out", tmp_path / "r")
+    code, message = command(
+        "run", world / "study.toml", "--data", tmp_path / "nowhere", "--out", tmp_path / "r"
+    )
     assert code == 4 and "nowhere" in message
 
 
 def test_an_unknown_study_key(command, world):
     text = (world / "study.toml").read_text().replace("run_out_months", "runout_months")
     (world / "study.toml").write_text(text)
-    _refused(command, world, code=2, says=["study.toml", "periods.runout_months", 'did you mean "run_out_months"'])
+    _refused(
+        command, world, code=2, says=["study.toml", "periods.runout_months", 'did you mean "run_out_months"']
+    )
 
 
 def test_a_period_without_data(command, world):
@@ -133,10 +140,13 @@ def test_a_period_without_data(command, world):
 
 def test_a_start_outside_the_data(command, world):
     text = (world / "study.toml").read_text()
-    for old, new in (('baseline_first = "2006-06"', 'baseline_first = "2012-06"'),
-                     ('baseline_last = "2008-05"', 'baseline_last = "2014-05"'),
-                     ('start = "2008-06"', 'start = "2014-06"'), ('through = "2010-03"', 'through = "2016-03"'),
-                     ('paid_through = "2010-06"', 'paid_through = "2016-06"')):
+    for old, new in (
+        ('baseline_first = "2006-06"', 'baseline_first = "2012-06"'),
+        ('baseline_last = "2008-05"', 'baseline_last = "2014-05"'),
+        ('start = "2008-06"', 'start = "2014-06"'),
+        ('through = "2010-03"', 'through = "2016-03"'),
+        ('paid_through = "2010-06"', 'paid_through = "2016-06"'),
+    ):
         assert old in text
         text = text.replace(old, new)
     (world / "study.toml").write_text(text)
@@ -145,8 +155,10 @@ def test_a_start_outside_the_data(command, world):
 
 @pytest.mark.parametrize(("gone", "left"), [("comparison", "program"), ("program", "comparison")])
 def test_an_empty_arm(command, world, gone, left):
-    _rewrite(world / "program_roster.parquet",
-             lambda t: t.filter(pa.array([a == left for a in t["arm"].to_pylist()])))
+    _rewrite(
+        world / "program_roster.parquet",
+        lambda t: t.filter(pa.array([a == left for a in t["arm"].to_pylist()])),
+    )
     named = "treated" if gone == "program" else "comparison"
     _refused(command, world, code=4, says=["program_roster", named])
 

@@ -24,7 +24,7 @@ def member_months(
     stay: float = 0.93,
     first_month: int = ZERO,
 ) -> pd.DataFrame:
-    """One row per member-month: cost in cents with organisation shocks and persistence; fixed ``expected``."""
+    """One row per member-month: cost in cents with shocks and persistence; fixed ``expected``."""
     rng = np.random.default_rng([seed, 11])
     rows = []
     month = np.arange(months)

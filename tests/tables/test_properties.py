@@ -158,10 +158,17 @@ def test_the_cap_cuts_the_running_sum_of_each_year(con, allowed, paid, trend):
         {
             "person_key": [0] * 6,
             "month": list(MONTHS),
+            "w": [1000] * 6,
             "allowed_cents": allowed,
             "paid_cents": paid,
         },
-        schema={"person_key": "int32", "month": "int32", "allowed_cents": "int64", "paid_cents": "int64"},
+        schema={
+            "person_key": "int32",
+            "month": "int32",
+            "w": "int32",
+            "allowed_cents": "int64",
+            "paid_cents": "int64",
+        },
     )
     found = engine.fetch(
         con.create_table("capped", panel.capped(table, spec), overwrite=True).order_by("month")

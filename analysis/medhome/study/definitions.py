@@ -174,7 +174,8 @@ def data_dictionary() -> str:
         "The input tables of a study, made from the contracts in `analysis/medhome/definitions/contracts`.",
         "",
         "A folder holds each table as `<table>.parquet`, `<table>.csv`, `<table>.csv.gz`, or a folder",
-        "`<table>/` of such parts. Columns that are not listed are ignored. Dates are written YYYY-MM-DD. Amounts are dollars",
+        "`<table>/` of such parts. Columns that are not listed are ignored. Dates are written YYYY-MM-DD. "
+        "Amounts are dollars",
         "in the files and from there on whole cents (`allowed_amount` becomes `allowed_cents`), rounded half",
         "away from zero. Codes are read without dots and in upper case; codes of digits get their leading",
         "zeros back.",
