@@ -12,6 +12,7 @@ from ibis.expr.types import BooleanValue, StringValue, Table
 
 from medhome.study.problems import StudyFileError
 from medhome.study.spec import StudySpec
+from medhome.tables.engine import fetch
 
 CODELISTS = Path(__file__).resolve().parent.parent / "definitions" / "codelists"
 
@@ -90,22 +91,23 @@ def service_category(medical: Table, inputs: Mapping[str, Table], spec: StudySpe
     return ibis.cases(*branches, else_="other")
 
 
-def _primary_care_npis(inputs: Mapping[str, Table]) -> Table | None:
+def _primary_care_npis(inputs: Mapping[str, Table]) -> list[str]:
+    # A list, not a query inside the cases of a column: not every engine can do that.
     if "provider_practice" not in inputs:
-        return None
+        return []
     practice = inputs["provider_practice"]
-    return practice.filter(practice.x_primary_care == 1, practice.npi.notnull()).select("npi").distinct()
+    flagged = practice.filter(practice.x_primary_care == 1, practice.npi.notnull())
+    return fetch(flagged.select("npi").distinct().order_by("npi"))["npi"].tolist()
 
 
 def _fits(
-    medical: Table, primary: Table | None, claim_type: str, column: str, codes: list[str], spec: StudySpec
+    medical: Table, primary: list[str], claim_type: str, column: str, codes: list[str], spec: StudySpec
 ) -> BooleanValue:
     test: BooleanValue = ibis.literal(True)
     if claim_type:
         test = medical.claim_type == claim_type
     if column == PRIMARY_CARE:
-        known = ibis.literal(False) if primary is None else medical.rendering_npi.isin(primary.npi)
-        return test & known.fill_null(False)
+        return test & medical.rendering_npi.isin(primary).fill_null(False)
     if column:
         if column not in medical.columns or not medical[column].type().is_string():
             raise StudyFileError(
