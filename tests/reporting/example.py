@@ -16,6 +16,7 @@ from medhome.study.completion_results import FRAMES, Completion
 from medhome.study.periods import month_index
 from medhome.study.released import ReleasedRun
 from medhome.study.results import (
+    PRICES,
     Attrition,
     Check,
     Cohort,
@@ -280,7 +281,40 @@ def quality() -> DataQuality:
             "content_sha256": ["11" * 32] * 5,
         }
     )
-    return DataQuality(rules=rules, waterfall=waterfall, volumes=pd.DataFrame(rows), inputs=inputs)
+    return DataQuality(
+        rules=rules, waterfall=waterfall, volumes=pd.DataFrame(rows), inputs=inputs, **claims_frames()
+    )
+
+
+def claims_frames(
+    few: int = 12, shares: tuple[float, ...] = (0.10, 0.10, 0.11, 0.10)
+) -> dict[str, pd.DataFrame]:
+    """Dollars by arm and period, encounters and prices, as a study that asks for them holds them."""
+    rows = [
+        (step, reason, label, arm, period, few if arm == "none" else 500, 7, dollars, dollars / 2)
+        for step, (reason, label, dollars) in enumerate(
+            (
+                ("files", "In the files", 1000.0),
+                ("denied", "Denied", -100.0),
+                ("model", "In the model", 900.0),
+            )
+        )
+        for arm in ("treated", "comparison", "none")
+        for period in ("before", "baseline", "performance", "later")
+    ]
+    columns = ["step", "reason", "label", "arm", "period", "members", "lines", "allowed_usd", "paid_usd"]
+    places = [(a, p) for p in ("baseline", "performance") for a in ("treated", "comparison")]
+    encounters = pd.DataFrame(places, columns=["arm", "period"]).assign(
+        members=500, lines=1000, zero_lines=[round(1000 * s) for s in shares], zero_share=shares
+    )
+    prices = pd.DataFrame(
+        [
+            {**dict.fromkeys(PRICES, 10.0), "arm": arm, "category": "all", "members": 500}
+            for arm in ("treated", "comparison")
+        ]
+    )
+    columns_of = {"reconciliation": pd.DataFrame(rows, columns=columns), "encounters": encounters}
+    return {**columns_of, "prices": prices}
 
 
 def attrition() -> Attrition:

@@ -5,42 +5,18 @@ from __future__ import annotations
 import dataclasses
 
 import example
-import pandas as pd
 import pytest
 
 from medhome.models.encounters import capitation_shift
 from medhome.reporting import claims_exhibits, disclosure
 from medhome.study.display import WITHHELD
-from medhome.study.results import PRICES, DataQuality
+from medhome.study.results import ENCOUNTERS, DataQuality, without_rows
 
 SPEC = example.spec()
 
 
 def quality(few: int = 12, shares: tuple[float, ...] = (0.10, 0.10, 0.11, 0.10)) -> DataQuality:
-    rows = [
-        (step, reason, label, arm, period, few if arm == "none" else 500, 7, dollars, dollars / 2)
-        for step, (reason, label, dollars) in enumerate(
-            (
-                ("files", "In the files", 1000.0),
-                ("denied", "Denied", -100.0),
-                ("model", "In the model", 900.0),
-            )
-        )
-        for arm in ("treated", "comparison", "none")
-        for period in ("before", "baseline", "performance", "later")
-    ]
-    columns = ["step", "reason", "label", "arm", "period", "members", "lines", "allowed_usd", "paid_usd"]
-    places = [(a, p) for p in ("baseline", "performance") for a in ("treated", "comparison")]
-    encounters = pd.DataFrame(places, columns=["arm", "period"]).assign(
-        members=500, lines=1000, zero_lines=[round(1000 * s) for s in shares], zero_share=shares
-    )
-    prices = pd.DataFrame([{**dict.fromkeys(PRICES, 10.0), "arm": "treated", "category": "all"}])
-    return dataclasses.replace(
-        example.quality(),
-        reconciliation=pd.DataFrame(rows, columns=columns),
-        encounters=encounters,
-        prices=prices.assign(members=500),
-    )
+    return dataclasses.replace(example.quality(), **example.claims_frames(few, shares))
 
 
 def test_one_table_an_arm_with_periods_across():
@@ -72,7 +48,7 @@ def test_encounters_and_prices():
     found = claims_exhibits.encounters(quality(), SPEC)
     assert found.cells()[2][-1] == "11.00%"
     prices = claims_exhibits.prices(quality(), SPEC)
-    assert prices.cells()[0][0].startswith("All services") and prices.strong == [True]
+    assert prices.cells()[0][0].startswith("All services") and prices.strong == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -86,4 +62,4 @@ def test_capitation_that_spreads_in_one_arm_is_said_on_the_first_page(shares, pa
 
 
 def test_without_both_arms_and_periods_nothing_is_said():
-    assert not list(capitation_shift(example.quality()))
+    assert not list(capitation_shift(dataclasses.replace(quality(), encounters=without_rows(ENCOUNTERS))))

@@ -74,6 +74,7 @@ TABLES: tuple[Table, ...] = (
         "quality.reconciliation",
         ("reason", "arm", "period"),
         {
+            "members": MEMBERS,
             "lines": Column("claim lines", "count", 0, "members"),
             "allowed_usd": Column(USD, "exact", 2, "members"),
             "paid_usd": Column(USD, "exact", 2, "members"),
@@ -84,6 +85,7 @@ TABLES: tuple[Table, ...] = (
         "quality.encounters",
         ("arm", "period"),
         {
+            "members": MEMBERS,
             "lines": Column("claim lines", "count", 0, "members"),
             "zero_lines": Column("claim lines", "count", 0, "members"),
             "zero_share": Column("share", "exact", 4, "members"),
@@ -98,6 +100,11 @@ TABLES: tuple[Table, ...] = (
             "members": MEMBERS,
             "baseline_pmpm": Column(PMPM, "exact", 2, "members"),
             "performance_pmpm": Column(PMPM, "exact", 2, "members"),
+            "change_pmpm": Column(PMPM, "exact", 2, "members"),
+            "quantity_at_baseline_prices_pmpm": Column(PMPM, "exact", 2, "members"),
+            "price_at_performance_quantities_pmpm": Column(PMPM, "exact", 2, "members"),
+            "quantity_at_performance_prices_pmpm": Column(PMPM, "exact", 2, "members"),
+            "price_at_baseline_quantities_pmpm": Column(PMPM, "exact", 2, "members"),
             "quantity_pmpm": Column(PMPM, "exact", 2, "members"),
             "price_pmpm": Column(PMPM, "exact", 2, "members"),
             "standardised_baseline_pmpm": Column(PMPM, "exact", 2, "members"),
