@@ -77,10 +77,10 @@ def test_what_the_cut_keeps_is_what_the_model_has(tmp_path):
     for arm in ("treated", "comparison"):
         in_model = cells.where((cells.frame["arm"] == arm).to_numpy()).total("allowed_capped").sum()
         assert kept.loc[kept["arm"] == arm, "allowed_cents"].sum() == round(in_model * 100)
-    assert set(found.categories) == {"professional", "pharmacy"} and found.undated_share == 0
+    assert set(found.categories) == {"primary_care", "pharmacy"} and found.undated_share == 0
     by_kind = sum(found.cells.total(c).sum() for c in found.categories)
     assert round(by_kind * 100) == round(cells.total("allowed_capped").sum() * 100)
-    square = ladders.cumulative(found, "professional", "treated", spec)
+    square = ladders.cumulative(found, "primary_care", "treated", spec)
     assert square[0, :4].tolist() == [120.25, 120.25, 120.25, 100.25]
     assert pd.isna(square[5, 4:]).all(), "June is followed for 3 months only"
 
