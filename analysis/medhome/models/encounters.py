@@ -21,7 +21,10 @@ def capitation_shift(quality: DataQuality) -> Iterator[Check]:
     ]
     if any(absent(value) for value in found):
         return
-    before, after = found[0] - found[1], found[2] - found[3]
+    treated_before, compared_before, treated_after, compared_after = (
+        float(v) for v in found if v is not None
+    )
+    before, after = treated_before - compared_before, treated_after - compared_after
     moved = abs(after - before)
     calm = bool(moved <= NOTABLE_POINTS)
     yield Check(
