@@ -82,7 +82,8 @@ def estimate(cells: Cells, pairs: MonthPairs, spec: StudySpec) -> DidResult:
     if (~months.treated).sum() < 2:
         raise ModelRefusal(
             "difference in differences: fewer than 2 comparison organisations have member-months; an "
-            "effect cannot be told from one organisation's own course"
+            "effect cannot be told from one organisation's own course: list more in program_roster, or "
+            "widen [population] of the study file"
         )
     covariance = member_covariance(pairs, months.months).matrix
     quarters = Quarters.of(main.panel, start, first_post)

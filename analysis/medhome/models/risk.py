@@ -143,7 +143,8 @@ def solve(rows: Rows, spec: StudySpec, *, arm: str, period: str) -> tuple[pd.Dat
     if total_usd <= 0:
         raise ModelRefusal(
             f"risk model: {OUTCOME} of the {where} adds up to {total_usd:.2f} dollars; "
-            f"a cost model needs cost above zero"
+            f"a cost model needs cost above zero: check the amounts of medical_claim and pharmacy_claim, and "
+            f"periods in the study file"
         )
     columns, status, notes = choose(data, rows.terms, spec)
     columns, collinear = independent(data, columns)

@@ -222,7 +222,10 @@ def _covariance(
     baseline = np.isin(cells.frame["month"].to_numpy(dtype=int), list(spec.periods.baseline))
     own, other = (math.fsum(cells.total(v)[baseline]) for v in (outcome, ALLOWED))
     if not other > 0:
-        raise ModelRefusal(f"savings: {ALLOWED} of the baseline is not above zero, so nothing can be scaled")
+        raise ModelRefusal(
+            f"savings: {ALLOWED} of the baseline is not above zero, so nothing can be scaled: check the "
+            "amounts of medical_claim and pharmacy_claim"
+        )
     return member_covariance(pairs[ALLOWED], months).matrix * (own / other) ** 2, True
 
 

@@ -7,6 +7,19 @@ Every message names the place (file, column, row or key) and says what to do; a 
 from __future__ import annotations
 
 
+def printable(value: object, longest: int = 80) -> str:
+    r"""A value of somebody's file as a message may print it: short, and no sign that steers a terminal.
+
+    >>> print(printable("P0\x1b[2J7"))
+    P0\x1b[2J7
+    >>> printable("x" * 10_000, longest=8)
+    'xxxxxxxx… (10,000 characters)'
+    """
+    text = str(value)
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:longest])
+    return plain if len(text) <= longest else f"{plain}… ({len(text):,} characters)"
+
+
 class MedhomeError(Exception):
     """A problem that medhome explains; anything else that escapes is a defect of medhome."""
 

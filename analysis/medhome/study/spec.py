@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, PlainValidator, field_validator, model_va
 
 from medhome.study.claims_choices import STRICT, Claims, read_service_rules
 from medhome.study.periods import Span, month_index, month_name
-from medhome.study.problems import StudyFileError
+from medhome.study.problems import StudyFileError, printable
 
 
 class _Section(BaseModel):
@@ -356,7 +356,7 @@ def _fault(error: Any) -> str:
         allowed = [a.strip(" '") for a in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
         near = difflib.get_close_matches(value, allowed, n=1)
         message += f'; did you mean "{near[0]}"?' if near else ""
-    return f"{where} = {value!r}: {message}"
+    return f"{where} = {printable(repr(value))}: {message}"
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:

@@ -9,7 +9,7 @@ import ibis
 import pandas as pd
 
 from medhome.study.definitions import contract
-from medhome.study.problems import DataProblem
+from medhome.study.problems import DataProblem, printable
 from medhome.study.spec import StudySpec
 from medhome.tables.coverage import period_rules
 from medhome.tables.engine import Engine, query, reading
@@ -219,7 +219,7 @@ def _shown(table: str) -> tuple[str, ...]:
 
 
 def _named(key: tuple[str, ...], values: list) -> str:
-    return ", ".join(f"{k} {v}" for k, v in zip(key, values, strict=True) if v is not None)
+    return ", ".join(f"{k} {printable(v)}" for k, v in zip(key, values, strict=True) if v is not None)
 
 
 def _message(folder: Path, errors: pd.DataFrame) -> str:

@@ -99,7 +99,10 @@ def member_covariance(pairs: MonthPairs, months: Sequence[int] | np.ndarray) -> 
                 bottom[lag] = bottom.get(lag, 0.0) + product[k, t]
     missing = [m for m in months.tolist() if all(m not in sizes for sizes in by_organization.values())]
     if missing:
-        raise ModelRefusal(f"member covariance: no member in month {month_name(missing[0])}")
+        raise ModelRefusal(
+            f"member covariance: no member in month {month_name(missing[0])}; check periods in the study "
+            "file, and eligibility"
+        )
     by_lag = {
         lag: float(top.get(lag, 0.0) / pairs.scale**2 / bottom[lag]) if bottom[lag] else 0.0
         for lag in sorted(bottom)
@@ -107,7 +110,7 @@ def member_covariance(pairs: MonthPairs, months: Sequence[int] | np.ndarray) -> 
     if not by_lag[0] > 0:
         raise ModelRefusal(
             "member covariance: every member of an organisation costs the same in a month; there is no "
-            "variation between members to learn from"
+            "variation between members to learn from: check the amounts of medical_claim and pharmacy_claim"
         )
     raw = np.array([[by_lag[abs(int(s - t))] for t in months] for s in months])
     values, vectors = np.linalg.eigh(raw)

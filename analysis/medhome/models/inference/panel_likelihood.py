@@ -52,7 +52,10 @@ class OrganizationMonths:
         after = months >= first_post
         for side, name in ((after, "after"), (~after, "before")):
             if not present[treated][:, side].any() or not present[~treated][:, side].any():
-                raise ModelRefusal(f"RE-panel needs members of both arms {name} the start; an arm has none")
+                raise ModelRefusal(
+                    f"RE-panel needs members of both arms {name} the start; an arm has none: check periods "
+                    "and [arms] of the study file, and program_roster"
+                )
         return cls(
             y=np.where(present, y, 0.0),
             members=members,

@@ -19,6 +19,8 @@ from medhome.tables.sources.shape import Raw, needed, shape
 
 _MAGIC = b"PAR1"
 _ENDINGS = (".parquet", ".csv", ".csv.gz")
+_TAKEN = {"_file", "_row", "_path", "file_row_number"}
+"""Names by which the reader says where a row comes from."""
 
 
 def open_table(
@@ -243,6 +245,10 @@ def _one_schema(
     before = len(problems)
     for part, schema in schemas.items():
         file = part.relative_to(folder).as_posix()
+        problems += [
+            f"{file}: column {name} has a name that the reader itself needs; rename it, or leave it out"
+            for name in sorted(_TAKEN & set(schema))
+        ]
         for name, kind in schema.items():
             known = columns.get(name)
             if known is None or known.strip('"') == "NULL":

@@ -6,6 +6,7 @@ import difflib
 from dataclasses import dataclass, field
 
 from medhome.study.definitions import Column, Contract
+from medhome.study.problems import printable
 from medhome.study.spec import StudySpec
 from medhome.tables.engine import Engine, query
 
@@ -284,7 +285,7 @@ def _bad_cells(con: Engine, raw: Raw, column: Column, fault: str, count: int) ->
     )
     advice = _ADVICE[column.type]
     said = [
-        f'{file}: column {column.name}, row {row}: "{value}" cannot be read; {advice}'
+        f'{file}: column {column.name}, row {row}: "{printable(value)}" cannot be read; {advice}'
         for file, row, value in rows
     ]
     if count > len(rows):
