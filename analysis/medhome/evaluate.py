@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from medhome.models import checks, completion, did, expected, risk, savings
 from medhome.models.inference.side_by_side import SEED_STEPS
 from medhome.study.cells import Cells, MonthPairs, Rows
@@ -13,7 +15,7 @@ from medhome.study.progress import Progress, silent
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation
 from medhome.study.spec import StudySpec
 from medhome.study.triangles import Triangles
-from medhome.tables import balance, collapse, engine, panel, sources, triangles
+from medhome.tables import balance, code_systems, collapse, engine, panel, sources, triangles
 from medhome.tables import checks as input_checks
 
 PAIRED = ("allowed_capped", "paid", "paid_capped")
@@ -39,7 +41,8 @@ class Collapsed:
     """A study's claims after the engine's work: all that the models need, and what was seen on the way.
 
     cells: practice-months. rows: member-periods. model: the frozen cost model. pairs: cross-products of one
-    member's months by outcome. triangles: when cost was paid. The rest are parts of `Evaluation`.
+    member's months by outcome. triangles: when cost was paid. coded: scores by month where the code system of
+    diagnoses changes in the look-back (`tables.code_systems`). The rest are parts of `Evaluation`.
     """
 
     cells: Cells
@@ -50,6 +53,7 @@ class Collapsed:
     attrition: Attrition
     quality: DataQuality
     cohort: Cohort
+    coded: pd.DataFrame
 
 
 def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> Collapsed:
@@ -77,6 +81,7 @@ def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> 
         pairs = {y: collapse.month_pairs(scored, y) for y in PAIRED}
         paid_when = triangles.build(inputs, scored, cells, spec)
         compared = balance.describe(scored, spec)
+        coded = code_systems.by_month(inputs, scored.members, model.coefficients(), spec)
         progress("cost collapsed to cells", 0, 0)
     quality = DataQuality(rules=rules, inputs=files, **months.quality)
     return Collapsed(
@@ -88,6 +93,7 @@ def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> 
         attrition=months.attrition,
         quality=quality,
         cohort=compared,
+        coded=coded,
     )
 
 
@@ -120,7 +126,7 @@ def evaluate(spec: StudySpec, data: Path, progress: Progress = silent) -> Evalua
         study_id=spec.id,
         fingerprint=spec.fingerprint,
         periods=_periods(spec),
-        checks=checks.run_all(**found, cells=cells, spec=spec, notes=study.model.notes),
+        checks=checks.run_all(**found, cells=cells, spec=spec, coded=study.coded, notes=study.model.notes),
         **found,
     )
 

@@ -269,7 +269,5 @@ def _study_as_run(study: Path, spec: StudySpec) -> str:
 
 def _copy_lists(study: Path, spec: StudySpec, folder: Path) -> None:
     """The study's own code lists, which its file names, beside the copy of the file."""
-    if spec.claims.service_categories:
-        shutil.copyfile(
-            study.parent / spec.claims.service_categories, folder / spec.claims.service_categories
-        )
+    for name in filter(None, (spec.claims.service_categories, spec.outcomes.deflator)):
+        shutil.copyfile(study.parent / name, folder / name)

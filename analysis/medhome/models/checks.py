@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from medhome.models.code_systems import code_systems
 from medhome.models.completeness import completeness
 from medhome.models.encounters import capitation_shift
 from medhome.models.identities import identities
@@ -54,6 +55,7 @@ def run_all(
     cells: Cells,
     spec: StudySpec,
     completion: Completion | None = None,
+    coded: pd.DataFrame | None = None,
     notes: Sequence[str] = (),
 ) -> tuple[Check, ...]:
     """Every check of a study, in the order in which a reader should meet them.
@@ -72,6 +74,7 @@ def run_all(
         *_balance(cohort),
         *_completeness(attrition, quality, spec),
         *(() if completion is None else completeness(completion, did, spec)),
+        *(() if coded is None else code_systems(coded, spec)),
         *_cap(cells, spec),
         *capitation_shift(quality),
         *identities(quality, cohort, expected, did, savings, cells, spec),
@@ -89,6 +92,14 @@ def _design(spec: StudySpec) -> Iterator[Check]:
             front_page=True,
             sentence="The arms are a placeholder: no program exists in these data, and whatever difference "
             "is found between the arms is not the effect of a program.",
+        )
+    if spec.outcomes.deflator:
+        yield Check(
+            id="price-index",
+            passed=None,
+            front_page=True,
+            sentence=f"All cost, and program payments, are in dollars of {spec.outcomes.deflator_base}, by "
+            "the price index that the study file names.",
         )
     after = month_index(spec.periods.through) + 1 - spec.periods.start_month
     enough = after >= FIRST_EVALUATION_MONTHS

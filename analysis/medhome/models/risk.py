@@ -7,6 +7,7 @@ then frozen: what the program does to coding or to care cannot move what is expe
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ import pandas as pd
 from medhome.models import calibration
 from medhome.models.risk_terms import OUTCOME, Column, choose, design, independent, normal_equations
 from medhome.study.cells import Rows
+from medhome.study.definitions import DEFINITIONS
 from medhome.study.problems import ModelRefusal
 from medhome.study.results import RiskModelResult
 from medhome.study.spec import StudySpec
@@ -120,13 +122,21 @@ def fit(rows: Rows, spec: StudySpec) -> RiskModel:
     notes.extend(_below_zero(fitted, spec))
     return RiskModel(
         name=spec.risk.model,
-        version=VERSION,
+        version=version(spec),
         fitted_on=f"comparison arm, baseline {spec.periods.baseline}",
         terms=terms,
         calibration=calibration.by_decile(base, fitted if held_out is None else held_out, rows),
         accuracy=calibration.accuracy(base, fitted, held_out, rows),
         notes=tuple(notes),
     )
+
+
+def version(spec: StudySpec) -> str:
+    """Name of the model's version: another where the method or the groups of conditions were issued anew."""
+    if spec.risk.model != "age-sex-conditions":
+        return VERSION
+    groups = hashlib.sha256((DEFINITIONS / "codelists" / "conditions.csv").read_bytes()).hexdigest()
+    return f"{VERSION}, condition groups {groups[:8]}"
 
 
 def solve(rows: Rows, spec: StudySpec, *, arm: str, period: str) -> tuple[pd.DataFrame, list[str]]:

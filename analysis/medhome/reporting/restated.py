@@ -20,6 +20,7 @@ from medhome.study.spec import StudySpec
 
 LATE, MEMBERSHIP, PARAMETERS, CODE = "late claims", "membership restated", "parameters", "code"
 WITHHELD = "withheld in one of the reports"
+RISK_MODEL = "risk model"
 OF_THE_PERIOD = ("paid_through", "periods.through")
 """Keys of the study file that a new data period changes by its nature."""
 
@@ -35,7 +36,8 @@ class Restatement:
         over member-months), ``old_allowed_usd``, ``new_allowed_usd``, ``cause``.
     quarters: the same by quarter and arm, over the months that both reports have.
     compared: months by arms that both reports have. new_months, gone_months: names of months that only the
-        later and only the earlier report has. parameters: changed keys of the study file with old and new.
+        later and only the earlier report has. parameters: changed keys of the study file, and
+        "risk model" where it was issued anew, with old and new.
     """
 
     months: pd.DataFrame
@@ -64,7 +66,9 @@ class Restatement:
             lines.append(f"new months: {self.new_months[0]} to {self.new_months[-1]}")
         if self.gone_months:
             lines.append(f"no longer analysed: {', '.join(self.gone_months)}")
-        lines += [f"study file: {k} was {old!r}, is {new!r}" for k, (old, new) in self.parameters.items()]
+        for key, (old, new) in self.parameters.items():
+            where = "" if key == RISK_MODEL else "study file: "
+            lines.append(f"{where}{key} was {old!r}, is {new!r}")
         for row in self.months.itertuples():
             lines.append(
                 f"  {month_short(row.month):9} {row.arm:10} {usd(row.old_pmpm):>10} {usd(row.new_pmpm):>10} "
@@ -106,8 +110,14 @@ def restatement(old: ReleasedRun, new: ReleasedRun) -> Restatement:
         compared=len(both),
         new_months=tuple(month_name(m) for m in has if m not in had),
         gone_months=tuple(month_name(m) for m in had if m not in has),
-        parameters=parameters,
+        parameters=parameters | _risk_model(old, new),
     )
+
+
+def _risk_model(old: ReleasedRun, new: ReleasedRun) -> dict[str, tuple[Any, Any]]:
+    """The cost models where they differ: expected cost differs with them, actual cost does not."""
+    was, now = (f"{r.evaluation.risk.name} {r.evaluation.risk.version}" for r in (old, new))
+    return {} if was == now else {RISK_MODEL: (was, now)}
 
 
 def changed_keys(old: StudySpec, new: StudySpec) -> dict[str, tuple[Any, Any]]:

@@ -7,12 +7,14 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import pydantic
-from pydantic import BaseModel, Field, PlainValidator, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from medhome.study.claims_choices import STRICT, Claims, read_service_rules
+from medhome.study.deflator import read_price_index
+from medhome.study.outcomes import Outcomes
 from medhome.study.periods import Span, month_index, month_name
 from medhome.study.problems import StudyFileError, printable
 
@@ -142,25 +144,6 @@ class Attribution(_Section):
     min_visits: int = Field(default=1, ge=1, le=12)
 
 
-def _cap_trend(value: object) -> object:
-    """A yearly growth, or "comparison"."""
-    if value == "comparison":
-        return value
-    if not isinstance(value, int | float) or isinstance(value, bool) or not -0.2 <= value <= 0.5:
-        raise ValueError('must be a number from -0.2 to 0.5, or "comparison" for the comparison arm\'s trend')
-    return float(value)
-
-
-class Outcomes(_Section):
-    """What is measured and how high cost is truncated."""
-
-    primary: Literal["allowed"] = "allowed"
-    services: Literal["all", "medical"] = "all"
-    cap_usd_per_year: int | None = Field(default=100_000, ge=1_000)
-    cap_trend: Annotated[float | Literal["comparison"], PlainValidator(_cap_trend)] = 0.0
-    prorate_cap: bool = False
-
-
 class Completion(_Section):
     """How cost that the run-out cut leaves unpaid is developed to ultimate (shown beside the headline)."""
 
@@ -275,6 +258,11 @@ class StudySpec(_Section):
                 'outcomes.services "all" counts drugs, so population.require_pharmacy_benefit must be true '
                 '(a member without the benefit is not one without drug cost); or set services to "medical"'
             )
+        index = self.outcomes.price_index
+        if index is not None and (fault := index.fault(list(self.periods.analysed))):
+            raise ValueError(f"outcomes.deflator: {fault}; give every month analysed")
+        if index is not None and self.claims.prices:
+            raise ValueError("claims.prices splits dollars as they were; leave outcomes.deflator out")
         if self.arms.placeholder and self.attribution.method != "rule":
             raise ValueError('attribution.method must be "rule" when arms.rule is not "roster"')
         return self
@@ -292,12 +280,18 @@ class StudySpec(_Section):
         return _validated(plain, source=f"--through {month}")
 
     def fee_pmpm(self, month: int) -> float:
-        """Program payments due in a month, in dollars per treated member."""
-        return sum(
+        """Program payments due in a month, in the study's dollars per treated member."""
+        due = sum(
             f.pmpm_usd
             for f in self.fees
             if month_index(f.first) <= month and (f.last is None or month <= month_index(f.last))
         )
+        return due * self.price_ratio(month) if due else due
+
+    def price_ratio(self, month: int) -> float:
+        """Dollars of the study for one dollar of this month: 1 where the study names no price index."""
+        index = self.outcomes.price_index
+        return 1.0 if index is None else index.ratio(month)
 
 
 def read_study(path: Path) -> StudySpec:
@@ -315,16 +309,27 @@ def read_study(path: Path) -> StudySpec:
         plain = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise StudyFileError(f"{path}: not valid TOML: {error}") from None
-    choices = plain.get("claims")
-    if isinstance(choices, dict):
-        if "service_rules" in choices:
-            raise StudyFileError(
-                f"{path}: claims.service_rules: unknown key; name the CSV file in claims.service_categories"
-            )
-        name = choices.get("service_categories")
-        if isinstance(name, str) and name:
-            choices["service_rules"] = read_service_rules(path.parent / name)
+    _read_lists(plain, path)
     return _validated(plain, source=str(path))
+
+
+def _read_lists(plain: dict[str, Any], path: Path) -> None:
+    """Read the CSV files beside the study file that it names into their own keys, which no file may hold."""
+    readers: dict[tuple[str, str, str], Any] = {
+        ("claims", "service_categories", "service_rules"): read_service_rules,
+        ("outcomes", "deflator", "deflator_index"): read_price_index,
+    }
+    for (section, key, rows), reader in readers.items():
+        choices = plain.get(section)
+        if not isinstance(choices, dict):
+            continue
+        if rows in choices:
+            raise StudyFileError(
+                f"{path}: {section}.{rows}: unknown key; name the CSV file in {section}.{key}"
+            )
+        name = choices.get(key)
+        if isinstance(name, str) and name:
+            choices[rows] = reader(path.parent / name)
 
 
 def _validated(plain: dict[str, Any], source: str) -> StudySpec:

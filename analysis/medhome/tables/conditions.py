@@ -77,6 +77,16 @@ def conditions(inputs: dict[str, Table], persons: Table, spec: StudySpec) -> Tab
 
     One row per person and condition: ``person_key``, ``condition_id``.
     """
+    standing = standing_codes(inputs, spec, by=("person_id", "system", "code"))
+    keyed = standing.join(persons.select("person_key", "person_id"), "person_id")
+    return keyed.join(groups_of(standing), ["system", "code"]).select("person_key", "condition_id").distinct()
+
+
+def standing_codes(inputs: dict[str, Table], spec: StudySpec, by: tuple[str, ...]) -> Table:
+    """The diagnoses that stand, voids taken off, on lines that count in the look-back before the baseline.
+
+    One row per combination of ``by``: of person_id, month, system, code.
+    """
     first = spec.periods.baseline.first
     claim = inputs["medical_claim"]
     columns = [c for c in claim.columns if _DIAGNOSIS.match(c)]
@@ -88,23 +98,22 @@ def conditions(inputs: dict[str, Table], persons: Table, spec: StudySpec) -> Tab
     )
     coded = recent.select(
         person_id=recent.person_id,
+        month=month_of(recent.claim_start_date),
         system=recent.diagnosis_code_type.fill_null("").lower(),
         sign=ibis.ifelse(is_void(recent), -1, 1),
         code=ibis.array([recent[c] for c in columns]).unnest(),
     )
-    standing = (
-        coded.filter(_.code.notnull())
-        .group_by("person_id", "system", "code")
-        .aggregate(net=_.sign.sum())
-        .filter(_.net > 0)
-    )
+    known = coded.filter(_.code.notnull())
+    return known.group_by(by).aggregate(net=_.sign.sum()).filter(_.net > 0)
+
+
+def groups_of(standing: Table) -> Table:
+    """The condition group of each code that was seen: ``system``, ``code``, ``condition_id``."""
     seen = standing.select("system", "code").distinct()
     groups = ibis.memtable(
         [(g["system"], g["code_prefix"], g["condition_id"]) for g in codelist("conditions")],
         schema={"group_system": "string", "code_prefix": "string", "condition_id": "string"},
     )
-    grouped = seen.join(
+    return seen.join(
         groups, [seen.system == groups.group_system, seen.code.startswith(groups.code_prefix)]
     ).select("system", "code", "condition_id")
-    keyed = standing.join(persons.select("person_key", "person_id"), "person_id")
-    return keyed.join(grouped, ["system", "code"]).select("person_key", "condition_id").distinct()

@@ -19,6 +19,7 @@ from medhome.study.problems import DataProblem
 from medhome.study.results import PRICES, Attrition, without_rows
 from medhome.study.spec import StudySpec
 from medhome.tables import arms, attribution, claims, cohort, conditions, member_months, prices
+from medhome.tables.deflation import in_base_dollars
 from medhome.tables.engine import fetch
 from medhome.tables.truncation import cap_cents, cap_trend, capped
 from medhome.tables.waterfall import reconcile, volumes, waterfall, zero_allowed
@@ -111,7 +112,7 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
     flow = cohort.attrition(flagged, assigned, spec)
     _refuse_monstrous(flagged)
 
-    kept = flagged.filter(_.dropped_by == cohort.KEPT).drop("dropped_by")
+    kept = in_base_dollars(flagged.filter(_.dropped_by == cohort.KEPT).drop("dropped_by"), spec)
     trend = cap_trend(kept, assigned, spec)
     months = _keep(con, "medhome_months", capped(kept, spec, trend))
     in_cohort = assigned.semi_join(months, "person_key")

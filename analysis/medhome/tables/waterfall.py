@@ -11,7 +11,7 @@ from medhome.study.cells import WEIGHT_SCALE
 from medhome.study.spec import EXPOSURE_RULES, StudySpec
 from medhome.tables import claims
 from medhome.tables.arms import ARMS
-from medhome.tables.cohort import rules
+from medhome.tables.cohort import KEPT, rules
 from medhome.tables.engine import fetch
 
 _AMOUNTS = ["lines", "allowed_cents", "paid_cents"]
@@ -221,10 +221,14 @@ def _steps(
         if number:
             taken = dropped[dropped["dropped_by"] == number].groupby(_COLUMN)[_AMOUNTS].sum()
             steps.append((rule.id, rule.dropped, -taken))
-    final = model.groupby(_COLUMN)[_AMOUNTS].sum()
+    final, whole = (frame.groupby(_COLUMN)[_AMOUNTS].sum() for frame in (model, uncapped))
+    if spec.outcomes.deflator:
+        nominal = dropped[dropped["dropped_by"] == KEPT].groupby(_COLUMN)[_AMOUNTS].sum()
+        label = f"Brought to dollars of {spec.outcomes.deflator_base} by the price index"
+        steps.append(("price_index", label, whole.sub(nominal, fill_value=0)))
     if spec.outcomes.cap_usd_per_year is not None:
         cap = f"Above the cap of ${spec.outcomes.cap_usd_per_year:,} per member and year"
-        steps.append(("above_cap", cap, final.sub(uncapped.groupby(_COLUMN)[_AMOUNTS].sum(), fill_value=0)))
+        steps.append(("above_cap", cap, final.sub(whole, fill_value=0)))
     return [*steps, ("model", "In the model", final)]
 
 
