@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from medhome.study.cells import Cells, MonthPairs, Rows
+from medhome.study.period_choices import Periods
 from medhome.study.periods import month_index
-from medhome.study.spec import Estimation, Expected, Fee, Periods, Program, Risk, StudySpec
+from medhome.study.spec import Estimation, Expected, Fee, Program, Risk, StudySpec
 
 TERMS = {"age_sex:F18-64": "Women", "age_sex:M18-64": "Men", "condition:diabetes": "Diabetes"}
 FIRST, START = month_index("2007-06"), month_index("2008-06")

@@ -8,8 +8,9 @@ from numpy.testing import assert_allclose
 
 from medhome.models import calibration, risk
 from medhome.study.cells import Rows
+from medhome.study.period_choices import Periods
 from medhome.study.problems import ModelRefusal
-from medhome.study.spec import Periods, Program, Risk, StudySpec
+from medhome.study.spec import Program, Risk, StudySpec
 
 TERMS = {
     "age_sex:F18-34": "Women 18 to 34",

@@ -13,8 +13,8 @@ from medhome.models import savings
 from medhome.models.linear_effects import years_of
 from medhome.models.twfe import twfe
 from medhome.study.cells import Cells, MonthPairs
+from medhome.study.period_choices import Periods
 from medhome.study.problems import ModelRefusal
-from medhome.study.spec import Periods
 
 FEE = {"name": "Care management", "pmpm_usd": 1.5, "first": "2008-06"}
 

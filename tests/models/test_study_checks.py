@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from medhome.models import checks
+from medhome.study.arm_choices import Arms, Attribution
 from medhome.study.cells import Cells
+from medhome.study.period_choices import Periods
 from medhome.study.periods import month_index
 from medhome.study.results import (
     Attrition,
@@ -18,7 +20,7 @@ from medhome.study.results import (
     RiskModelResult,
     Savings,
 )
-from medhome.study.spec import Arms, Attribution, Periods, Program, StudySpec
+from medhome.study.spec import Program, StudySpec
 
 BASE, AFTER = month_index("2008-05"), month_index("2008-06")
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medhome.study.periods import month_index
-from medhome.study.spec import EXPOSURE_RULES
+from medhome.study.population_choices import EXPOSURE_RULES
 from medhome.tables import engine, member_months
 
 FIRST, LAST = dt.date(2008, 1, 1), dt.date(2008, 4, 30)

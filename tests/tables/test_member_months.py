@@ -9,8 +9,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from medhome.study.periods import month_index, month_name
+from medhome.study.population_choices import EXPOSURE_RULES
 from medhome.study.problems import StudyFileError
-from medhome.study.spec import EXPOSURE_RULES
 from medhome.tables import collapse, engine, member_months, panel, sources
 
 RULES = tuple(EXPOSURE_RULES)

@@ -98,7 +98,8 @@ def fit(rows: Rows, spec: StudySpec) -> RiskModel:
     arm has no cost. Source: `docs/methods.md`, risk adjustment.
 
     >>> import pandas as pd
-    >>> from medhome.study.spec import Periods, Program, Risk
+    >>> from medhome.study.period_choices import Periods
+    >>> from medhome.study.spec import Program, Risk
     >>> spec = StudySpec(
     ...     id="two", title="Two practices", seed=1, paid_through="2010-06", program=Program(name="None"),
     ...     periods=Periods(

@@ -10,7 +10,8 @@ from medhome.study.display import (
     usd,
 )
 from medhome.study.periods import month_index
-from medhome.study.spec import EXPOSURE_RULES, StudySpec
+from medhome.study.population_choices import EXPOSURE_RULES
+from medhome.study.spec import StudySpec
 
 
 def question(spec: StudySpec) -> str:

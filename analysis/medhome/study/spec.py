@@ -10,141 +10,32 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pydantic
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from medhome.study.claims_choices import STRICT, Claims, read_service_rules
+from medhome.study.arm_choices import Arms, Attribution
+from medhome.study.claims_choices import Claims, read_service_rules
 from medhome.study.deflator import read_price_index
 from medhome.study.outcomes import Outcomes
-from medhome.study.periods import Span, month_index, month_name
+from medhome.study.period_choices import Periods
+from medhome.study.periods import month_index, month_name
+from medhome.study.population_choices import Population
 from medhome.study.problems import StudyFileError, printable
+from medhome.study.section import Section
 
 
-class _Section(BaseModel):
-    model_config = STRICT
-
-
-class Program(_Section):
+class Program(Section):
     """The care program, in words for the report."""
 
     name: str = Field(min_length=1)
     description: str = ""
     payer: str = ""
     organization: str = ""
-    components: list[str] = []
+    components: list[str] = Field(default_factory=list)
     payment_model: str = ""
-    co_interventions: list[str] = []
+    co_interventions: list[str] = Field(default_factory=list)
 
 
-class Periods(_Section):
-    """Baseline, program start and the last month analysed; months as YYYY-MM."""
-
-    baseline_first: str
-    baseline_last: str
-    start: str
-    through: str
-    washout_months: int = Field(default=0, ge=0, le=24)
-    run_out_months: int = Field(default=3, ge=0, le=36)
-
-    @field_validator("baseline_first", "baseline_last", "start", "through")
-    @classmethod
-    def _month(cls, value: str) -> str:
-        return month_name(month_index(value))
-
-    @model_validator(mode="after")
-    def _order(self) -> Periods:
-        if self.baseline.months < 1:
-            raise ValueError(
-                "baseline_last lies before baseline_first; the baseline needs at least one month"
-            )
-        if self.start_month < self.baseline.end:
-            raise ValueError(
-                f"start {self.start} lies inside the baseline; it must come after baseline_last "
-                f"{self.baseline_last}"
-            )
-        if month_index(self.through) < self.start_month + self.washout_months:
-            raise ValueError(
-                f"through {self.through} lies before the performance period, which begins at "
-                f"{month_name(self.start_month + self.washout_months)}"
-            )
-        return self
-
-    @property
-    def baseline(self) -> Span:
-        return Span(month_index(self.baseline_first), month_index(self.baseline_last) + 1)
-
-    @property
-    def start_month(self) -> int:
-        return month_index(self.start)
-
-    @property
-    def performance(self) -> Span:
-        return Span(self.start_month + self.washout_months, month_index(self.through) + 1)
-
-    @property
-    def analysed(self) -> tuple[int, ...]:
-        """Every month analysed: baseline and performance, without the washout."""
-        return (*self.baseline, *self.performance)
-
-
-class Arms(_Section):
-    """Who is treated: by the program roster, or by a rule where no program exists (a placeholder)."""
-
-    rule: Literal["roster", "state", "hash"] = "roster"
-    program_id: str = ""
-    treated_states: list[str] = []
-    treated_share: float = Field(default=0.5, gt=0, lt=1)
-    placeholder_practices: int = Field(default=20, ge=2, le=1000)
-
-    @model_validator(mode="after")
-    def _state(self) -> Arms:
-        if self.rule == "state" and not self.treated_states:
-            raise ValueError('treated_states must name at least one state when rule is "state"')
-        return self
-
-    @property
-    def placeholder(self) -> bool:
-        return self.rule != "roster"
-
-
-EXPOSURE_RULES = {
-    "mid_month": "on the 15th",
-    "first_of_month": "on the first day",
-    "any_day": "on at least one day",
-    "full_month": "on every day",
-    "day_fraction": "on at least one day, counted by days",
-}
-"""When a member-month counts, in the words that follow "enrolled" (`docs/methods.md`, member months)."""
-
-
-class Population(_Section):
-    """Eligibility rules, applied in the order written here."""
-
-    age_min: int = Field(default=0, ge=0, le=130)
-    age_max: int = Field(default=64, ge=0, le=130)
-    payer_types: list[str] = []
-    min_months: int = Field(default=1, ge=1, le=120)
-    require_medical_benefit: bool = True
-    require_pharmacy_benefit: bool = True
-    exposure: Literal["mid_month", "first_of_month", "any_day", "full_month", "day_fraction"] = "mid_month"
-    capitated_months: Literal["keep", "drop"] = "keep"
-
-    @model_validator(mode="after")
-    def _ages(self) -> Population:
-        if self.age_max < self.age_min:
-            raise ValueError(f"age_max {self.age_max} is below age_min {self.age_min}")
-        return self
-
-
-class Attribution(_Section):
-    """Which practice a member belongs to."""
-
-    method: Literal["plurality", "roster", "rule"] = "plurality"
-    lookback_months: int = Field(default=12, ge=1, le=36)
-    freeze: Literal["baseline"] = "baseline"
-    min_visits: int = Field(default=1, ge=1, le=12)
-
-
-class Completion(_Section):
+class Completion(Section):
     """How cost that the run-out cut leaves unpaid is developed to ultimate (shown beside the headline)."""
 
     average: Literal["last-12", "all"] = "last-12"
@@ -166,7 +57,7 @@ class Completion(_Section):
         return self
 
 
-class Risk(_Section):
+class Risk(Section):
     """The built-in cost model: age-sex bands and condition groups, frozen at baseline."""
 
     model: Literal["age-sex-conditions", "age-sex", "none"] = "age-sex-conditions"
@@ -174,20 +65,20 @@ class Risk(_Section):
     min_members_per_term: int = Field(default=50, ge=1)
 
 
-class Expected(_Section):
+class Expected(Section):
     """Which definition of "expected" is primary, declared beforehand."""
 
     primary: Literal["E1", "E2", "E3"] = "E3"
 
 
-class Estimation(_Section):
+class Estimation(Section):
     """The difference-in-differences model."""
 
-    covariates: list[Literal["expected"]] = ["expected"]
+    covariates: list[Literal["expected"]] = Field(default=["expected"])
     prior_scale_share: float = Field(default=0.08, gt=0, le=1)
 
 
-class Fee(_Section):
+class Fee(Section):
     """A program payment, in dollars PMPM of the treated arm, from one month to another (both inside)."""
 
     name: str = Field(min_length=1)
@@ -201,21 +92,21 @@ class Fee(_Section):
         return None if value is None else month_name(month_index(value))
 
 
-class Disclosure(_Section):
+class Disclosure(Section):
     """Small counts: no count from 1 to floor - 1 is shown."""
 
     policy: Literal["cms-11"] = "cms-11"
     floor: int = Field(default=11, ge=2, le=100)
 
 
-class Data(_Section):
+class Data(Section):
     """How the input folder is read."""
 
     source: Literal["native", "synpuf", "cclf", "omop", "synthea"] = "native"
     synthetic: bool = False
 
 
-class StudySpec(_Section):
+class StudySpec(Section):
     """A study: everything that decides its numbers, and nothing about the place where it runs."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
@@ -236,7 +127,7 @@ class StudySpec(_Section):
     risk: Risk = Risk()
     expected: Expected = Expected()
     estimation: Estimation = Estimation()
-    fees: list[Fee] = []
+    fees: list[Fee] = Field(default_factory=list)
     disclosure: Disclosure = Disclosure()
 
     @field_validator("paid_through")

@@ -16,9 +16,10 @@ from ibis.expr.types import BooleanValue, Table
 
 from medhome.study.cells import WEIGHT_SCALE
 from medhome.study.periods import month_name
+from medhome.study.population_choices import EXPOSURE_RULES
 from medhome.study.problems import DataProblem
 from medhome.study.results import Attrition
-from medhome.study.spec import EXPOSURE_RULES, StudySpec
+from medhome.study.spec import StudySpec
 from medhome.tables.arms import ARMS, COMPARISON, EXCLUDED, TREATED, UNATTRIBUTED
 from medhome.tables.balance import describe
 from medhome.tables.engine import fetch

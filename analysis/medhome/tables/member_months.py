@@ -15,7 +15,8 @@ from ibis.expr.types import Table
 
 from medhome.study.cells import WEIGHT_SCALE
 from medhome.study.periods import month_end, month_start
-from medhome.study.spec import EXPOSURE_RULES, StudySpec
+from medhome.study.population_choices import EXPOSURE_RULES
+from medhome.study.spec import StudySpec
 from medhome.tables.claims import month_of
 
 MID_MONTH_DAY = 15

@@ -8,7 +8,8 @@ from ibis import _
 from ibis.expr.types import IntegerValue, StringValue, Table
 
 from medhome.study.cells import WEIGHT_SCALE
-from medhome.study.spec import EXPOSURE_RULES, StudySpec
+from medhome.study.population_choices import EXPOSURE_RULES
+from medhome.study.spec import StudySpec
 from medhome.tables import claims
 from medhome.tables.arms import ARMS
 from medhome.tables.cohort import KEPT, rules

@@ -1,0 +1,37 @@
+"""[population] of the study file: who is eligible, and when a member-month counts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from medhome.study.section import Section
+
+EXPOSURE_RULES = {
+    "mid_month": "on the 15th",
+    "first_of_month": "on the first day",
+    "any_day": "on at least one day",
+    "full_month": "on every day",
+    "day_fraction": "on at least one day, counted by days",
+}
+"""When a member-month counts, in the words that follow "enrolled" (`docs/methods.md`, member months)."""
+
+
+class Population(Section):
+    """Eligibility rules, applied in the order written here."""
+
+    age_min: int = Field(default=0, ge=0, le=130)
+    age_max: int = Field(default=64, ge=0, le=130)
+    payer_types: list[str] = Field(default_factory=list)
+    min_months: int = Field(default=1, ge=1, le=120)
+    require_medical_benefit: bool = True
+    require_pharmacy_benefit: bool = True
+    exposure: Literal["mid_month", "first_of_month", "any_day", "full_month", "day_fraction"] = "mid_month"
+    capitated_months: Literal["keep", "drop"] = "keep"
+
+    @model_validator(mode="after")
+    def _ages(self) -> Population:
+        if self.age_max < self.age_min:
+            raise ValueError(f"age_max {self.age_max} is below age_min {self.age_min}")
+        return self
