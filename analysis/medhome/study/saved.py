@@ -36,6 +36,11 @@ _PARTS: dict[str, type] = {
     "completion": Completion,
 }
 
+_LATER = frozenset(
+    f.name for f in dataclasses.fields(Evaluation) if f.default_factory is not dataclasses.MISSING
+)
+"""Parts that came after the first release: an older run is read without them."""
+
 
 def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
     """Write an evaluation as one JSON file and one Parquet file per frame."""
@@ -65,8 +70,8 @@ def load_evaluation(folder: Path) -> Evaluation:
     plain = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     parts: dict[str, Any] = {}
     for name, kind in _PARTS.items():
-        if name == "completion" and name not in plain:
-            continue  # released before there was completion
+        if name not in plain and name in _LATER:
+            continue  # released before this part was there
         values: dict[str, Any] = {k: from_plain(v) for k, v in plain[name].items()}
         for item in dataclasses.fields(kind):
             if item.name not in values:
