@@ -1,0 +1,1 @@
+"""Difference in differences on any panel: one estimator a module, each from PanelData to PanelEstimate."""
