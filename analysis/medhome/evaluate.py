@@ -9,13 +9,25 @@ from typing import Any
 import pandas as pd
 
 from medhome.models import checks, completion, did, expected, risk, savings
+from medhome.models import truncation as other_caps
 from medhome.models.inference.side_by_side import SEED_STEPS
 from medhome.study.cells import Cells, MonthPairs, Rows
 from medhome.study.progress import Progress, silent
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation
 from medhome.study.spec import StudySpec
 from medhome.study.triangles import Triangles
-from medhome.tables import balance, code_systems, collapse, engine, panel, sources, triangles
+from medhome.study.truncation_results import CapGrid, Truncation
+from medhome.tables import (
+    balance,
+    cap_grid,
+    code_systems,
+    collapse,
+    engine,
+    panel,
+    sources,
+    triangles,
+    truncation,
+)
 from medhome.tables import checks as input_checks
 
 PAIRED = ("allowed_capped", "paid", "paid_capped")
@@ -42,7 +54,8 @@ class Collapsed:
 
     cells: practice-months. rows: member-periods. model: the frozen cost model. pairs: cross-products of one
     member's months by outcome. triangles: when cost was paid. coded: scores by month where the code system of
-    diagnoses changes in the look-back (`tables.code_systems`). The rest are parts of `Evaluation`.
+    diagnoses changes in the look-back (`tables.code_systems`). grid: the same cells at other caps. above_cap:
+    who and what is above the study's own. The rest are parts of `Evaluation`.
     """
 
     cells: Cells
@@ -50,6 +63,8 @@ class Collapsed:
     model: risk.RiskModel
     pairs: dict[str, MonthPairs]
     triangles: Triangles
+    grid: CapGrid
+    above_cap: pd.DataFrame
     attrition: Attrition
     quality: DataQuality
     cohort: Cohort
@@ -79,6 +94,8 @@ def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> 
         scored = collapse.score(months, model.coefficients())
         cells = collapse.cells(scored, spec)
         pairs = {y: collapse.month_pairs(scored, y) for y in PAIRED}
+        grid = cap_grid.cap_grid(scored, cells, spec)
+        above = truncation.above_cap(scored, spec)
         paid_when = triangles.build(inputs, scored, cells, spec)
         compared = balance.describe(scored, spec)
         coded = code_systems.by_month(inputs, scored.members, model.coefficients(), spec)
@@ -90,6 +107,8 @@ def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> 
         model=model,
         pairs=pairs,
         triangles=paid_when,
+        grid=grid,
+        above_cap=above,
         attrition=months.attrition,
         quality=quality,
         cohort=compared,
@@ -127,6 +146,7 @@ def evaluate(spec: StudySpec, data: Path, progress: Progress = silent) -> Evalua
         fingerprint=spec.fingerprint,
         periods=_periods(spec),
         checks=checks.run_all(**found, cells=cells, spec=spec, coded=study.coded, notes=study.model.notes),
+        truncation=Truncation(above_cap=study.above_cap, cap_grid=other_caps.cap_grid(study.grid, spec)),
         **found,
     )
 

@@ -29,6 +29,7 @@ from medhome.study.results import (
     Savings,
 )
 from medhome.study.spec import StudySpec, read_study
+from medhome.study.truncation_results import Truncation
 
 STUDY = Path(__file__).parents[2] / "analysis" / "studies" / "demo.toml"
 START = month_index("2008-06")
@@ -572,6 +573,32 @@ def completion() -> Completion:
     )
 
 
+def truncation(members_above: tuple[int, ...] = (110, 96, 301, 290)) -> Truncation:
+    """One dollar in twenty above the cap; the effect at five caps."""
+    places = [(arm, p) for arm in ("treated", "comparison") for p in ("baseline", "performance")]
+    above = pd.DataFrame(places, columns=["arm", "period"]).assign(
+        members=[18_998, 18_850, 60_000, 59_000],
+        members_above=members_above,
+        member_months=[410_000.0, 408_000.0, 1_300_000.0, 1_250_000.0],
+        allowed_usd=[1e8, 1.1e8, 4e8, 4.2e8],
+        above_usd=[5e6, 5.5e6, 2e7, 2.1e7],
+        above_share=0.05,
+    )
+    grid = pd.DataFrame(
+        [
+            ("none", "No cap", NAN, -6.1, 14.0, False),
+            ("250000", "$250,000", 250_000.0, -4.9, 12.1, False),
+            ("100000", "$100,000", 100_000.0, -4.2, 11.8, True),
+            ("p99", "99th percentile of the comparison members", 41_300.0, -3.4, 10.9, False),
+        ],
+        columns=["cap", "label", "cap_usd", "estimate", "se", "declared"],
+    )
+    for level, times in (("90", 1.645), ("95", 1.96)):
+        grid[f"lo{level}"] = grid["estimate"] - times * grid["se"]
+        grid[f"hi{level}"] = grid["estimate"] + times * grid["se"]
+    return Truncation(above_cap=above, cap_grid=grid)
+
+
 def checks() -> tuple[Check, ...]:
     return (
         Check(
@@ -609,6 +636,7 @@ def evaluation(**parts) -> Evaluation:
         did=did(),
         savings=savings(),
         completion=completion(),
+        truncation=truncation(),
         checks=checks(),
     )
     return dataclasses.replace(found, **parts)

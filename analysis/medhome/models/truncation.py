@@ -15,8 +15,7 @@ def cap_grid(grid: CapGrid, spec: StudySpec) -> pd.DataFrame:
     """The effect at each cap, with an interval of the headline's kind: `Truncation.cap_grid`.
 
     Each row is the study's two-way model on allowed dollars truncated at that cap, in dollars PMPM, actual
-    minus expected. The covariance of members' months rests on a sample of members, so that the interval at
-    the study's own cap may differ a little from the headline's; the estimate does not.
+    minus expected. At the study's own cap that is the headline, with its interval.
     """
     rows = []
     for cap in grid.caps["cap"]:

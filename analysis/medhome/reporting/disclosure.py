@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,13 @@ from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation, fr
 
 FLOW = ("members", "member_months", "allowed_usd")
 DROPPED = "_dropped"
-PEOPLE = ("members", "members_dropped")
+ABOVE = "members_above"
+PEOPLE: Mapping[str, Callable[[str], bool]] = {
+    "members": lambda column: not column.endswith(DROPPED),
+    "members_dropped": lambda column: column.endswith(DROPPED),
+    ABOVE: lambda column: column.startswith("above_"),
+}
+"""Counts of people, and which of the columns that rest on people rest on those."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +122,13 @@ def _withhold_small(
     for column in (c for c in counts if c in frame):
         values = frame[column].astype("float64")
         hide = (values > 0) & (values < floor)
+        if column == ABOVE:  # all but a few: their number follows
+            others = frame["members"].astype("float64") - values
+            hide |= (others > 0) & (others < floor)
         withheld += int(hide.sum())
         released[column] = values.mask(hide)
         if column in PEOPLE:
-            for other in (
-                r for r in resting if r in frame and r.endswith(DROPPED) == column.endswith(DROPPED)
-            ):
+            for other in (r for r in resting if r in frame and PEOPLE[column](r)):
                 released[other] = released[other].astype("float64").mask(hide)
     return released, withheld
 

@@ -32,6 +32,7 @@ from medhome.reporting.cohort_pages import (
     who_was_compared,
 )
 from medhome.reporting.completion_exhibits import run_out_and_completion
+from medhome.reporting.truncation_exhibits import cost_above_the_cap, effect_at_other_caps
 from medhome.study.published import published_effect
 from medhome.study.released import ReleasedRun
 
@@ -52,6 +53,7 @@ __all__ = [
     "checks_of_this_study",
     "claims_by_month",
     "cohort_flow",
+    "cost_above_the_cap",
     "cost_by_quarter",
     "cost_model_terms",
     "definitions_of_expected",
@@ -60,6 +62,7 @@ __all__ = [
     "dollars_by_arm_and_period",
     "dollars_kept",
     "dollars_kept_table",
+    "effect_at_other_caps",
     "effect_beside_what_is_detectable",
     "effect_by_quarter",
     "effect_in_words",

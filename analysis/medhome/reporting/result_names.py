@@ -282,6 +282,26 @@ TABLES: tuple[Table, ...] = (
             "ibnr_usd": Column(USD, "estimate", 0),
         },
     ),
+    Table(
+        "truncation.above_cap",
+        "truncation.above_cap",
+        ("arm", "period"),
+        {
+            "members": MEMBERS,
+            "members_above": MEMBERS,
+            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
+            "allowed_usd": Column(USD, "exact", 2, "members"),
+            "above_usd": Column(USD, "exact", 2, "members_above"),
+            "above_share": Column("share", "exact", 4, "members_above"),
+        },
+        label="period",
+    ),
+    Table(
+        "truncation.cap_grid",
+        "truncation.cap_grid",
+        ("cap",),
+        {"cap_usd": Column(USD, "exact", 2), "estimate": Column(PMPM, "estimate", 2)},
+    ),
 )
 
 WITH_INTERVAL = {
@@ -294,5 +314,6 @@ WITH_INTERVAL = {
     "completion.factors": "factor",
     "completion.effects": "change_pmpm",
     "completion.reserves": "ibnr_usd",
+    "truncation.cap_grid": "estimate",
 }
 """The value of a frame whose uncertainty the other columns of its rows hold."""

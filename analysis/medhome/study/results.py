@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from medhome.study.completion_results import Completion
+from medhome.study.truncation_results import Truncation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -311,6 +312,7 @@ class Evaluation:
     savings: Savings
     checks: tuple[Check, ...]
     completion: Completion = field(default_factory=Completion)
+    truncation: Truncation = field(default_factory=Truncation)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         "attrition",
@@ -321,6 +323,7 @@ class Evaluation:
         "did",
         "savings",
         "completion",
+        "truncation",
     )
 
 

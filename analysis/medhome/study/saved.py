@@ -24,6 +24,7 @@ from medhome.study.results import (
     RiskModelResult,
     Savings,
 )
+from medhome.study.truncation_results import Truncation
 
 _PARTS: dict[str, type] = {
     "attrition": Attrition,
@@ -34,6 +35,7 @@ _PARTS: dict[str, type] = {
     "did": DidResult,
     "savings": Savings,
     "completion": Completion,
+    "truncation": Truncation,
 }
 
 _LATER = frozenset(

@@ -13,7 +13,7 @@ from medhome.study.cells import KEYS, WEIGHT_SCALE, Cells, MonthPairs, moment_na
 from medhome.study.spec import StudySpec
 from medhome.study.truncation_results import CapGrid
 from medhome.tables.arms import COMPARISON
-from medhome.tables.collapse import sampled
+from medhome.tables.collapse import LARGEST_SAMPLE, sampled
 from medhome.tables.engine import fetch
 from medhome.tables.panel import Panel
 from medhome.tables.truncation import YEAR, cut_at, indexed, windows
@@ -21,8 +21,7 @@ from medhome.tables.truncation import YEAR, cut_at, indexed, windows
 GRID_USD = (250_000, 100_000)
 """Caps shown beside the study's own and "none"; the third is the `REFERENCE_PERCENT` percentile."""
 REFERENCE_PERCENT = 99
-GRID_SAMPLE = 20_000
-"""Members on whose months the covariance at each cap of the grid rests (`collapse.sampled`)."""
+_HUNDRED_USD = 10_000
 _WIDE = "decimal(38, 0)"
 
 
@@ -57,8 +56,9 @@ def cap_grid(panel: Panel, cells: Cells, spec: StudySpec) -> CapGrid:
     """
     listed = [(str(usd), f"${usd:,}", 100 * usd) for usd in GRID_USD]
     reference = reference_cap(panel, spec)
-    if reference > 0:
-        listed.append(("p99", "99th percentile of the comparison members", reference))
+    if reference > 0:  # to the next hundred dollars: a rank is one member's own cost
+        above = -(-reference // _HUNDRED_USD) * _HUNDRED_USD
+        listed.append(("p99", "99th percentile of the comparison members", above))
     own = spec.outcomes.cap_usd_per_year
     if own is not None and own not in GRID_USD:
         listed.insert(0, (str(own), f"${own:,}", 100 * own))
@@ -117,8 +117,8 @@ def cap_grid(panel: Panel, cells: Cells, spec: StudySpec) -> CapGrid:
 
 
 def _pairs(panel: Panel, costs: Table, variables: Sequence[str]) -> dict[str, MonthPairs]:
-    """Cross-products of the months of a fixed sample of members, for every variable in one pass."""
-    members = sampled(panel.members, GRID_SAMPLE)
+    """`collapse.month_pairs` of every variable in one pass, on the same members."""
+    members = sampled(panel.members, LARGEST_SAMPLE)
     mine = panel.con.create_table(
         "medhome_grid",
         costs.join(members, "person_key").select(

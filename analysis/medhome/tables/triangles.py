@@ -37,7 +37,7 @@ def build(inputs: dict[str, Table], scored: Panel, cells: Cells, spec: StudySpec
     con = scored.con
     booked = con.create_table("medhome_payments", _booked(inputs, scored, spec), overwrite=True)
     large = con.create_table("medhome_large_windows", _large_windows(booked, scored, spec), overwrite=True)
-    months = _months(spec)
+    months = _months(scored, spec)
     arms = scored.members.select("person_key", "arm")
 
     below = booked.join(months, "month").anti_join(large, ["person_key", "window"])
@@ -120,19 +120,19 @@ def _booked(inputs: dict[str, Table], panel: Panel, spec: StudySpec) -> Table:
     )
 
 
-def _months(spec: StudySpec) -> Table:
+def _months(panel: Panel, spec: StudySpec) -> Table:
     """The months analysed with their 12-month window from the start and its cap."""
     start, capped = spec.periods.start_month, spec.outcomes.cap_usd_per_year is not None
     rows = []
     for month in spec.periods.analysed:
         window = (month - start) // 12
-        rows.append((month, window, cap_cents(window, spec) if capped else None))
+        rows.append((month, window, cap_cents(window, spec, panel.cap_trend) if capped else None))
     return ibis.memtable(rows, schema={"month": "int32", "window": "int32", "limit_cents": "int64"})
 
 
 def _large_windows(booked: Table, panel: Panel, spec: StudySpec) -> Table:
     """Members and windows above the cap: cut by it, or past it with what was paid since the cut."""
-    months = _months(spec)
+    months = _months(panel, spec)
     cut = (
         panel.months.filter(_.allowed_capped_cents != _.allowed_cents)
         .join(months, "month")
