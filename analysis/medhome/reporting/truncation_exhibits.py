@@ -6,7 +6,7 @@ import pandas as pd
 
 from medhome.reporting.blocks import NOTHING, Block, paragraphs
 from medhome.reporting.cohort_exhibits import by_arm, usd0
-from medhome.reporting.datatable import Column, DataTable
+from medhome.reporting.datatable import Column, DataTable, Row, records
 from medhome.study.display import absent, count, pmpm, share, usd
 from medhome.study.released import ReleasedRun
 from medhome.study.spec import StudySpec
@@ -34,13 +34,10 @@ def effect_at_other_caps(report: ReleasedRun) -> Block:
 
 def in_words(grid: pd.DataFrame) -> str:
     """How far the estimate moves from cap to cap."""
-    estimates = grid["estimate"]
-    low, high = estimates.idxmin(), estimates.idxmax()
-    if low == high:
-        return "The effect is the same at every cap."
+    low, *_between, high = sorted(records(grid), key=lambda row: row["estimate"])
     return (
-        f"Across these caps the effect lies between {pmpm(estimates[low])} "
-        f"({_named(grid, low)}) and {pmpm(estimates[high])} ({_named(grid, high)})."
+        f"Across these caps the effect lies between {pmpm(low['estimate'])} ({_named(low)}) and "
+        f"{pmpm(high['estimate'])} ({_named(high)})."
     )
 
 
@@ -90,6 +87,5 @@ def cap_grid(found: Truncation) -> DataTable:
     )
 
 
-def _named(grid: pd.DataFrame, row: int) -> str:
-    cap = grid.loc[row, "cap_usd"]
-    return "no cap" if absent(cap) else f"a cap of {usd0(cap)}"
+def _named(row: Row) -> str:
+    return "no cap" if absent(row["cap_usd"]) else f"a cap of {usd0(row['cap_usd'])}"

@@ -57,8 +57,8 @@ def cap_grid(panel: Panel, cells: Cells, spec: StudySpec) -> CapGrid:
     listed = [(str(usd), f"${usd:,}", 100 * usd) for usd in GRID_USD]
     reference = reference_cap(panel, spec)
     if reference > 0:  # to the next hundred dollars: a rank is one member's own cost
-        above = -(-reference // _HUNDRED_USD) * _HUNDRED_USD
-        listed.append(("p99", "99th percentile of the comparison members", above))
+        cents = -(-reference // _HUNDRED_USD) * _HUNDRED_USD
+        listed.append(("p99", "99th percentile of the comparison members", cents))
     own = spec.outcomes.cap_usd_per_year
     if own is not None and own not in GRID_USD:
         listed.insert(0, (str(own), f"${own:,}", 100 * own))
