@@ -105,7 +105,7 @@ def test_a_unit_in_two_arms_is_refused(con, tmp_path):
         built(con, tmp_path, tables)
 
 
-def test_a_practice_with_clinicians_of_both_arms_is_excluded_and_its_own_listing_wins(con, tmp_path):
+def test_a_practice_with_clinicians_of_both_arms_is_refused_by_name_unless_it_is_listed_itself(con, tmp_path):
     tables = dozen.frames()
     affiliations = tables["provider_practice"]
     tables["provider_practice"] = row(affiliations, npi="N6", practice_id="P3", organization_id="O3").assign(
@@ -115,8 +115,8 @@ def test_a_practice_with_clinicians_of_both_arms_is_excluded_and_its_own_listing
     tables["program_roster"] = row(
         roster, program_id="PCMH", unit_type="provider", unit_id="N6", arm="program"
     )
-    found = built(con, tmp_path / "mixed", tables).panel.practices.set_index("practice_id")["arm"]
-    assert found.to_dict() == {"P1": "treated", "P2": "comparison", "P3": "excluded", "P4": "excluded"}
+    with pytest.raises(DataProblem, match="practice 'P3' has clinicians in the program and clinicians"):
+        built(con, tmp_path / "mixed", tables)
     listed = row(tables["program_roster"], unit_type="practice", unit_id="P3", arm="comparison")
     tables["program_roster"] = listed
     found = built(con, tmp_path / "listed", tables).panel.practices.set_index("practice_id")["arm"]

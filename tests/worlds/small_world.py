@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -122,22 +123,30 @@ FILL = {
 """The one drug claim of every such world: $10 of C in January."""
 
 
-def _clinician(npi: str, practice: str, organization: str) -> dict:
-    return {
+def clinician(npi: str, practice: str, organization: str, **changes) -> dict:
+    """A primary-care clinician of a practice since 2000."""
+    row = {
         "npi": npi,
         "practice_id": practice,
         "organization_id": organization,
+        "specialty": "family medicine",
         "x_primary_care": 1,
         "effective_start_date": "2000-01-01",
         "effective_end_date": None,
     }
+    return row | changes
 
 
-def _attributed(who: str, practice: str) -> dict:
+CLINICIANS = (clinician("N1", "P1", "O1"), clinician("N2", "P2", "O2"))
+ROSTER = (("practice", "P1", "program"), ("practice", "P2", "comparison"))
+
+
+def attributed(who: str, practice: str, month: str = "200801") -> dict:
+    """The payer's word for one person and month."""
     return {
         "person_id": who,
         "member_id": who,
-        "year_month": "200801",
+        "year_month": month,
         "payer": "A",
         "plan": "B",
         "data_source": "S",
@@ -145,27 +154,45 @@ def _attributed(who: str, practice: str) -> dict:
     }
 
 
-def build(con, folder: Path, claims: list[dict], people: list[dict] | None = None, **changes) -> Panel:
-    """The panel of a study of these claims; T, C and D are there unless ``people`` says otherwise."""
+def write(
+    folder: Path,
+    claims: list[dict],
+    people: list[dict] | None = None,
+    clinicians: Sequence[dict] = CLINICIANS,
+    roster: Sequence[tuple[str, str, str]] = ROSTER,
+    listed: Sequence[dict] | None = None,
+) -> Path:
+    """The input files. T, C and D are there unless ``people`` says otherwise; what a world may switch:
+
+    ``clinicians`` (who works where, and when), ``roster`` (unit_type, unit_id, arm), ``listed`` (the payer's
+    attribution, `attributed`).
+    """
     people = [person("T"), person("C"), person("D")] if people is None else people
     tables = {
         "eligibility": pd.DataFrame(people),
         "medical_claim": pd.DataFrame(claims),
         "pharmacy_claim": pd.DataFrame([FILL]),
-        "provider_practice": pd.DataFrame(
-            [_clinician("N1", "P1", "O1"), _clinician("N2", "P2", "O2")],
+        "provider_practice": pd.DataFrame(list(clinicians)),
+        "program_roster": pd.DataFrame(list(roster), columns=["unit_type", "unit_id", "arm"]).assign(
+            program_id="PCMH", start_date="2008-04-01", end_date=None
         ),
-        "program_roster": pd.DataFrame(
-            [("PCMH", "practice", "P1", "program"), ("PCMH", "practice", "P2", "comparison")],
-            columns=["program_id", "unit_type", "unit_id", "arm"],
-        ).assign(start_date="2008-04-01", end_date=None),
         "provider_attribution": pd.DataFrame(
-            [_attributed(who, practice) for who, practice in PRACTICES.items()]
+            [attributed(who, practice) for who, practice in PRACTICES.items()] if listed is None else listed
         ),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, frame in tables.items():
         frame.to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+_SWITCHES = ("clinicians", "roster", "listed")
+
+
+def build(con, folder: Path, claims: list[dict], people: list[dict] | None = None, **changes) -> Panel:
+    """The panel of a study of these claims (`write`); other ``changes`` are keys of the study file."""
+    switches = {name: changes.pop(name) for name in _SWITCHES if name in changes}
+    write(folder, claims, people, **switches)
     spec = study(**changes)
     return panel.build(con, sources.open_inputs(con, spec, folder), spec)
 

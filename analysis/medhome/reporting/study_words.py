@@ -96,17 +96,31 @@ def population_rule(spec: StudySpec) -> str:
 
 
 def attribution_rule(spec: StudySpec) -> str:
-    if spec.attribution.method == "plurality":
-        return (
-            f"Most primary-care visits in the {count(spec.attribution.lookback_months)} months before the "
-            "baseline; the practice stays the same afterwards"
-        )
-    if spec.attribution.method == "roster":
-        return (
-            "As the provider-attribution table says before the baseline; the practice stays the same "
-            "afterwards"
-        )
-    return "By the same rule that makes the arms"
+    """How a member gets a practice, when, and what becomes of those who move, in words."""
+    choices = spec.attribution
+    if choices.method == "rule":
+        return "By the same rule that makes the arms"
+    afresh = choices.population == "dynamic"
+    period = "each year of the study" if choices.freeze == "year" else "the baseline and before the start"
+    if choices.method == "roster":
+        how = "As the provider-attribution table says in the first month of "
+        when = period.replace("before ", "of ") if afresh else "the baseline"
+    else:
+        then = listed([s.strip().lower() for s in choices.specialties if s.strip()], last="or")
+        steps = f" (members without any: of visits to {then})" if choices.method == "stepwise" else ""
+        how = f"Most primary-care visits{steps} in the {count(choices.lookback_months)} months before "
+        when = period if afresh else "the baseline"
+    return f"{how}{when}; {_AFTERWARDS[choices.population]}"
+
+
+_AFTERWARDS = {
+    "intention_to_treat": "the practice stays the same afterwards",
+    "dynamic": "the rule is applied afresh and alike in both arms, and members change arm with their practice",
+    "stable": "the practice stays the same, and only members whom the same rule puts into the same arm at the "
+    "start are compared",
+    "market": "everyone who lives where most patients of an arm's organisation live is compared, whoever "
+    "their own practice is",
+}
 
 
 def cost_rule(cap_usd_per_year: int | None) -> str:

@@ -156,6 +156,11 @@ class StudySpec(Section):
             raise ValueError("claims.prices splits dollars as they were; leave outcomes.deflator out")
         if self.arms.placeholder and self.attribution.method != "rule":
             raise ValueError('attribution.method must be "rule" when arms.rule is not "roster"')
+        if self.attribution.population == "market" and any(e.practice_id for e in self.arms.exclusions):
+            raise ValueError(
+                'arms.exclusions names a practice, but with attribution.population "market" members belong '
+                "to areas; exclude its organization_id, or leave the exclusion out"
+            )
         return self
 
     @property

@@ -7,6 +7,7 @@ engine as a table.
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 
 import pandas as pd
 from ibis.expr.types import Table
@@ -21,6 +22,7 @@ TREATED, COMPARISON, EXCLUDED, UNATTRIBUTED = "treated", "comparison", "excluded
 ARMS = (TREATED, COMPARISON)
 
 _ROSTER_ARMS = {"program": TREATED, "comparison": COMPARISON, "excluded": EXCLUDED}
+_LISTED = 20
 # The most specific listing of a practice speaks for it.
 _SPECIFICITY = ("practice", "provider", "organization")
 
@@ -31,12 +33,14 @@ def practices(inputs: dict[str, Table], spec: StudySpec) -> pd.DataFrame:
     One row per practice, sorted: ``practice_id``, ``organization_id``, ``arm`` ("treated", "comparison", or
     "excluded" when it is in neither).
 
-    A practice has the arm under which the roster lists it, else that of its clinicians (clinicians in both
-    arms: excluded), else that of its organisation. Roster rows count when they overlap the months from the
-    program's start to the last month analysed. The organisation is the one in force at the start of the
-    baseline.
+    A practice has the arm under which the roster lists it, else that of its clinicians at the program's
+    start, else that of its organisation. Roster rows count when they overlap the months from the program's
+    start to the last month analysed. The organisation is the one in force at the start of the baseline (of a
+    later practice, its first): a merger does not move a practice to another organisation.
 
-    Raises `DataProblem` when the roster has nobody of the program, lists people, or contradicts itself.
+    Raises `DataProblem` when the roster has nobody of the program, lists people, or contradicts itself; when
+    a practice that it does not list itself has clinicians of both arms; when ``arms.exclusions`` names a
+    practice or organisation that is not there.
     """
     if spec.arms.placeholder:
         return _placeholders(spec)
@@ -47,26 +51,38 @@ def practices(inputs: dict[str, Table], spec: StudySpec) -> pd.DataFrame:
     home |= {practice: practice for practice in listed_only}
 
     listed: dict[str, dict[str, str]] = {kind: {} for kind in _SPECIFICITY}
+    twice: dict[tuple[str, str], str] = {}
     for kind, unit, arm in zip(roster["unit_type"], roster["unit_id"], roster["arm"], strict=True):
         known = listed[kind].setdefault(unit, arm)
         if known != arm:
-            raise DataProblem(
-                f"program_roster: {kind} {unit!r} is listed as {known} and as {arm} between "
-                f"{spec.periods.start} and {spec.periods.through}; keep one arm for each unit"
-            )
+            twice.setdefault((kind, unit), f"{kind} {unit!r} is listed as {known} and as {arm}")
+    if twice:
+        raise DataProblem(
+            f"program_roster: {_named(list(twice.values()))} between {spec.periods.start} and "
+            f"{spec.periods.through}; keep one arm for each unit"
+        )
     at_start = _overlapping(affiliations, Span(spec.periods.start_month, spec.periods.start_month + 1))
     clinicians = at_start[at_start["x_primary_care"] == 1].groupby("practice_id")["npi"].agg(list).to_dict()
 
-    rows = []
+    rows, split = [], []
     for practice in sorted(home):
         arm = listed["practice"].get(practice)
         if arm is None:
             found = {listed["provider"][n] for n in clinicians.get(practice, []) if n in listed["provider"]}
-            if found:
+            if found >= {"program", "comparison"}:
+                split.append(f"practice {practice!r}")
+            elif found:
                 arm = found.pop() if len(found) == 1 else "excluded"
         if arm is None:
             arm = listed["organization"].get(home[practice], "excluded")
         rows.append((practice, home[practice], _ROSTER_ARMS[arm]))
+    if split:
+        raise DataProblem(
+            f"program_roster: {_named(split)} has clinicians in the program and clinicians in the comparison "
+            f"at {spec.periods.start}; list each such practice itself (unit_type practice), as program, "
+            "comparison or excluded"
+        )
+    _refuse_unknown_exclusions(rows, spec)
     return pd.DataFrame(rows, columns=["practice_id", "organization_id", "arm"]).astype("str")
 
 
@@ -83,6 +99,26 @@ def clinicians(inputs: dict[str, Table], listed: pd.DataFrame, spec: StudySpec) 
     primary = affiliations.loc[affiliations["x_primary_care"] == 1, ["npi", "practice_id"]]
     found = primary.drop_duplicates().merge(listed, on="practice_id")
     return found.sort_values(["npi", "practice_id"], ignore_index=True)[columns]
+
+
+def _refuse_unknown_exclusions(rows: list[tuple[str, str, str]], spec: StudySpec) -> None:
+    known = {"practice_id": {row[0] for row in rows}, "organization_id": {row[1] for row in rows}}
+    for out in spec.arms.exclusions:
+        column = "practice_id" if out.practice_id else "organization_id"
+        unit = getattr(out, column)
+        if unit not in known[column]:
+            near = difflib.get_close_matches(unit, sorted(known[column]), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise DataProblem(
+                f"arms.exclusions: {column} {unit!r} is neither in provider_practice nor in "
+                f"program_roster{hint}"
+            )
+
+
+def _named(found: list[str]) -> str:
+    """Up to `_LISTED` of these, and how many more there are."""
+    more = len(found) - _LISTED
+    return "; ".join(found[:_LISTED]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _placeholders(spec: StudySpec) -> pd.DataFrame:

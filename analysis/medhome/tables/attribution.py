@@ -1,8 +1,8 @@
-"""Which practice does a member belong to? Decided once, before the first month analysed, and kept.
+"""Which practice does a member belong to? By visits in a look-back, by the payer's roster, or by a rule.
 
 A look-back inside the baseline would pick months of illness and fake a fall (`docs/methods.md`, attribution).
-So visits are counted in the months before the baseline, and whoever is attributed then stays with that
-practice whatever happens later (intention to treat).
+So visits are counted in the months before the first month asked about: before the baseline, where attribution
+is frozen; before each period, alike in both arms, where it is done afresh (`tables.populations`).
 """
 
 from __future__ import annotations
@@ -13,46 +13,70 @@ import ibis
 from ibis import _
 from ibis.expr.types import Table
 
-from medhome.study.periods import month_name, month_start
+from medhome.study.periods import Span, month_name, month_start
 from medhome.study.problems import DataProblem
 from medhome.study.spec import StudySpec
 from medhome.tables.claims import codelist, counted, is_void, month_of
+from medhome.tables.engine import fetch
 
 PLACEHOLDER = "PLACEHOLDER-"
+_LISTED = 12
 
 
-def attribute(inputs: dict[str, Table], persons: Table, spec: StudySpec) -> Table:
-    """The practice of each person, by the method of the study file.
+def attribute(inputs: dict[str, Table], persons: Table, spec: StudySpec, month: int | None = None) -> Table:
+    """The practice of each person, by the method of the study file, as of the start of a month.
+
+    Arguments
+        month: the first baseline month if None.
 
     One row per attributed person: ``person_key``, ``practice_id``.
     """
-    if spec.attribution.method == "roster":
-        return from_roster(inputs, persons, spec)
-    if spec.attribution.method == "rule":
+    first = spec.periods.baseline.first if month is None else month
+    return by_visits(inputs, persons, Span(first - spec.attribution.lookback_months, first), spec, first)
+
+
+def by_visits(
+    inputs: dict[str, Table], persons: Table, span: Span, spec: StudySpec, month: int | None = None
+) -> Table:
+    """The practice of each person by the visits of these months; by the list of a month where a roster rules.
+
+    Arguments
+        span: months whose visits count.
+        month: which month of ``provider_attribution`` speaks by method "roster"; the first of the span if
+            None.
+
+    One row per attributed person: ``person_key``, ``practice_id``.
+    """
+    method = spec.attribution.method
+    if method == "roster":
+        return from_roster(inputs, persons, span.first if month is None else month)
+    if method == "rule":
         return placeholder(persons, spec)
-    return plurality(inputs, persons, spec)
+    return (stepwise if method == "stepwise" else plurality)(inputs, persons, span, spec)
 
 
-def visits(inputs: dict[str, Table], persons: Table, spec: StudySpec) -> Table:
-    """Primary-care visits in the look-back, which ends the day before the baseline.
+def visits(
+    inputs: dict[str, Table], persons: Table, span: Span, spec: StudySpec, specialists: bool = False
+) -> Table:
+    """Primary-care visits in these months.
 
     A visit is a professional line with a procedure code and a place of service of
     ``definitions/codelists/primary_care_visits.csv``, rendered by a clinician who is flagged as primary care
-    in a practice on that day. Denied lines, lines paid after the run-out cut and visits that a void took back
-    do not count.
+    in a practice on that day (``specialists``: who is not, and whose specialty is one of
+    ``attribution.specialties``). Denied lines, lines paid after the run-out cut and visits that a void took
+    back do not count.
 
     One row per person, day and clinician: ``person_key``, ``day``, ``practice_id``, ``allowed_cents``.
     """
     codes = codelist("primary_care_visits")
     procedures = [c["code"] for c in codes if c["column"] == "hcpcs_code"]
     places = [c["code"] for c in codes if c["column"] == "place_of_service_code"]
-    first = spec.periods.baseline.first
     claim = inputs["medical_claim"]
     day = claim.claim_start_date
     found = claim.filter(
         claim.claim_type == "professional",
-        day >= ibis.date(month_start(first - spec.attribution.lookback_months)),
-        day < ibis.date(month_start(first)),
+        day >= ibis.date(month_start(span.first)),
+        day < ibis.date(month_start(span.end)),
         claim.hcpcs_code.isin(procedures),
         claim.place_of_service_code.isin(places),
         counted(claim, month_of(day), spec),
@@ -70,7 +94,10 @@ def visits(inputs: dict[str, Table], persons: Table, spec: StudySpec) -> Table:
     )
     keyed = standing.join(persons.select("person_key", "person_id"), "person_id")
     affiliation = inputs["provider_practice"]
-    affiliation = affiliation.filter(affiliation.x_primary_care == 1).select(
+    wanted = affiliation.x_primary_care == 1
+    if specialists:
+        wanted = ~wanted & affiliation.specialty.strip().upper().isin(_specialties(spec)).fill_null(False)
+    affiliation = affiliation.filter(wanted).select(
         affiliate_npi=affiliation.npi,
         practice_id=affiliation.practice_id,
         since=affiliation.effective_start_date.fill_null(ibis.date(dt.date(1, 1, 1))),
@@ -96,21 +123,27 @@ def visits(inputs: dict[str, Table], persons: Table, spec: StudySpec) -> Table:
     )
 
 
-def plurality(inputs: dict[str, Table], persons: Table, spec: StudySpec) -> Table:
-    """Each person's practice by most primary-care visits before the baseline.
+_TIES = {"recency": "latest", "dollars": "allowed_cents"}
 
-    Two visits to one practice on one day are one. Ties go to the latest visit, then to the highest allowed
-    dollars, then to the first ``practice_id`` in order. Fewer than ``attribution.min_visits`` visits to the
-    practice: not attributed.
+
+def plurality(
+    inputs: dict[str, Table], persons: Table, span: Span, spec: StudySpec, specialists: bool = False
+) -> Table:
+    """Each person's practice by most primary-care visits in these months.
+
+    Two visits to one practice on one day are one. Ties go by ``attribution.tie_break``: to the latest visit,
+    to the highest allowed dollars; then to the first ``practice_id`` in order. Fewer than
+    ``attribution.min_visits`` visits to the practice: not attributed.
 
     One row per attributed person: ``person_key``, ``practice_id``.
     """
     counts = (
-        visits(inputs, persons, spec)
+        visits(inputs, persons, span, spec, specialists)
         .group_by("person_key", "practice_id")
         .aggregate(visit_days=_.day.nunique(), latest=_.day.max(), allowed_cents=_.allowed_cents.sum())
     )
-    order = [_.visit_days.desc(), _.latest.desc(), _.allowed_cents.desc(), _.practice_id]
+    ties = [counts[_TIES[rule]].desc() for rule in spec.attribution.tie_break]
+    order = [counts.visit_days.desc(), *ties, counts.practice_id]
     return (
         counts.mutate(nth=ibis.row_number().over(group_by=_.person_key, order_by=order))
         .filter((_.nth == 0) & (_.visit_days >= spec.attribution.min_visits))
@@ -118,8 +151,37 @@ def plurality(inputs: dict[str, Table], persons: Table, spec: StudySpec) -> Tabl
     )
 
 
-def from_roster(inputs: dict[str, Table], persons: Table, spec: StudySpec) -> Table:
-    """Each person's practice as the payer attributed it in the first month of the baseline.
+def stepwise(inputs: dict[str, Table], persons: Table, span: Span, spec: StudySpec) -> Table:
+    """Plurality among primary-care clinicians; who saw none, among specialists of the declared specialties.
+
+    One row per attributed person: ``person_key``, ``practice_id``.
+
+    Raises `DataProblem` when no clinician of ``provider_practice`` has a declared specialty.
+    """
+    _refuse_unknown_specialties(inputs["provider_practice"], spec)
+    by_primary_care = plurality(inputs, persons, span, spec)
+    by_specialist = plurality(inputs, persons, span, spec, specialists=True)
+    return ibis.union(by_primary_care, by_specialist.anti_join(by_primary_care, "person_key"))
+
+
+def _specialties(spec: StudySpec) -> list[str]:
+    return [s.strip().upper() for s in spec.attribution.specialties if s.strip()]
+
+
+def _refuse_unknown_specialties(affiliation: Table, spec: StudySpec) -> None:
+    named = fetch(affiliation.select(specialty=affiliation.specialty.strip().upper()).distinct())
+    known = sorted(s for s in named["specialty"].dropna() if s)
+    if set(known) & set(_specialties(spec)):
+        return
+    found = ", ".join(known[:_LISTED]) + (", ..." if len(known) > _LISTED else "")
+    raise DataProblem(
+        f"provider_practice.specialty: no clinician has one of attribution.specialties "
+        f"({', '.join(_specialties(spec))}); the file has: {found or 'none at all'}"
+    )
+
+
+def from_roster(inputs: dict[str, Table], persons: Table, month: int) -> Table:
+    """Each person's practice as the payer attributed it in a month.
 
     Reads ``payer_attributed_provider_practice`` of ``provider_attribution``; two practices in the month: the
     first in order.
@@ -131,10 +193,9 @@ def from_roster(inputs: dict[str, Table], persons: Table, spec: StudySpec) -> Ta
             'provider_attribution: attribution.method is "roster", but the data folder has no such table; '
             'add it, or set attribution.method to "plurality"'
         )
-    month = month_name(spec.periods.baseline.first).replace("-", "")
     table = inputs["provider_attribution"]
     listed = table.filter(
-        table.year_month.cast("string").replace("-", "") == month,
+        table.year_month.cast("string").replace("-", "") == month_name(month).replace("-", ""),
         table.payer_attributed_provider_practice.notnull(),
     )
     one = listed.group_by("person_id").aggregate(practice_id=_.payer_attributed_provider_practice.min())

@@ -14,6 +14,7 @@ import pandas as pd
 from ibis import _
 from ibis.expr.types import BooleanValue, Table
 
+from medhome.study.arm_choices import Exclusion
 from medhome.study.cells import WEIGHT_SCALE
 from medhome.study.periods import month_name
 from medhome.study.population_choices import EXPOSURE_RULES
@@ -76,11 +77,11 @@ def rules(spec: StudySpec) -> tuple[Rule, ...]:
         found.append(
             Rule(id="payer", label=f"Covered by {payers}", dropped=f"Months not covered by {payers}")
         )
-    found.append(
-        Rule(
-            id="attributed", label="Attributed to a practice", dropped="Members not attributed to a practice"
-        )
-    )
+    if spec.attribution.population == "market":
+        belongs, not_so = "Lives in an area that an arm serves", "Members of areas that neither arm serves"
+    else:
+        belongs, not_so = "Attributed to a practice", "Members not attributed to a practice"
+    found.append(Rule(id="attributed", label=belongs, dropped=not_so))
     found.append(
         Rule(
             id="arm",
@@ -88,6 +89,22 @@ def rules(spec: StudySpec) -> tuple[Rule, ...]:
             dropped="Practices in neither the program nor the comparison",
         )
     )
+    for number, out in enumerate(spec.arms.exclusions):
+        found.append(
+            Rule(
+                id=f"exclusion_{number + 1}",
+                label=f"Outside the months excluded, {out.months} ({out.reason})",
+                dropped=f"Months excluded, {out.months} ({out.reason})",
+            )
+        )
+    if spec.attribution.population == "stable":
+        found.append(
+            Rule(
+                id="stable",
+                label="Attributed to the same arm at the start",
+                dropped="Members of another arm, or of none, at the start",
+            )
+        )
     if who.min_months > 1:
         found.append(
             Rule(
@@ -104,8 +121,8 @@ def apply_rules(exposure: Table, persons: Table, spec: StudySpec) -> Table:
 
     Arguments
         exposure: one row per member-month, `member_months.exposed`.
-        persons: one row per person: ``person_key``, ``birth_month``, ``practice_id`` (null: not attributed),
-            ``arm``.
+        persons: one row per member: ``person_key``, ``birth_month``, ``practice_id`` (null: not attributed),
+            ``organization_id``, ``arm``, and ``stays`` where the population is "stable".
 
     One row per member-month: ``person_key``, ``month``, ``w``, ``dropped_by`` (0: kept, else the number of
     the first rule of `rules` that drops it).
@@ -114,7 +131,9 @@ def apply_rules(exposure: Table, persons: Table, spec: StudySpec) -> Table:
     month of the 65th birthday where ``age_max`` is 64.
     """
     who = spec.population
-    table = exposure.join(persons.select("person_key", "birth_month", "practice_id", "arm"), "person_key")
+    known = ["person_key", "birth_month", "practice_id", "organization_id", "arm"]
+    known += [name for name in ("stays",) if name in persons.columns]
+    table = exposure.join(persons.select(*known), "person_key")
     month_age = table.month - table.birth_month
     benefits: BooleanValue = ibis.literal(True)
     if who.require_medical_benefit:
@@ -129,6 +148,10 @@ def apply_rules(exposure: Table, persons: Table, spec: StudySpec) -> Table:
         "attributed": table.practice_id.notnull(),
         "arm": table.arm.isin(ARMS),
     }
+    for number, out in enumerate(spec.arms.exclusions):
+        passes[f"exclusion_{number + 1}"] = ~_excluded(table, out)
+    if "stays" in table.columns:
+        passes["stable"] = table.stays == 1
     ids = [rule.id for rule in rules(spec)]
     fails = [(~passes[name], number) for number, name in enumerate(ids) if name in passes]
     flagged = table.select("person_key", "month", "w", dropped_by=ibis.cases(*fails, else_=KEPT).cast("int8"))
@@ -148,6 +171,17 @@ def apply_rules(exposure: Table, persons: Table, spec: StudySpec) -> Table:
         "w",
         dropped_by=ibis.ifelse(few, ids.index("min_months"), joined.dropped_by).cast("int8"),
     )
+
+
+def _excluded(table: Table, out: Exclusion) -> BooleanValue:
+    """Whether a member-month is one that the study file excludes."""
+    unit = (
+        table.practice_id == out.practice_id
+        if out.practice_id
+        else table.organization_id == out.organization_id
+    )
+    since = unit.fill_null(False) & (table.month >= out.first_month)
+    return since if out.last_month is None else since & (table.month <= out.last_month)
 
 
 def attrition(flagged: Table, persons: Table, spec: StudySpec) -> Attrition:

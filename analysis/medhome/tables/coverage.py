@@ -69,7 +69,7 @@ def period_rules(con: Engine, spec: StudySpec) -> list[tuple]:
 def _look_back(spec: StudySpec) -> range:
     """Months before the baseline from which attribution or conditions are read."""
     months = 0
-    if spec.attribution.method == "plurality":
+    if spec.attribution.method in ("plurality", "stepwise"):
         months = spec.attribution.lookback_months
     if spec.risk.model == "age-sex-conditions":
         months = max(months, spec.risk.lookback_months)

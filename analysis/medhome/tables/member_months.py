@@ -11,7 +11,7 @@ import datetime as dt
 
 import ibis
 from ibis import _
-from ibis.expr.types import Table
+from ibis.expr.types import StringValue, Table
 
 from medhome.study.cells import WEIGHT_SCALE
 from medhome.study.periods import month_end, month_start
@@ -30,13 +30,17 @@ def people(eligibility: Table, spec: StudySpec) -> Table:
     """Who is in the enrolment file?
 
     One row per person: ``person_key`` (whole number in the order of ``person_id``), ``person_id``,
-    ``birth_month`` (month integer), ``sex`` (F, M or U), ``state``, ``death_month``, ``death_date``. Where
-    the spans of a person disagree, the span in force at the start of the baseline speaks (else the first one
+    ``birth_month`` (month integer), ``sex`` (F, M or U), ``state``, ``death_month``, ``death_date``; where
+    the population is the market also ``area`` (``attribution.area`` of the home; null: unknown). Where the
+    spans of a person disagree, the span in force at the start of the baseline speaks (else the first one
     after it, else the last one before it), so that nothing learnt later changes who was compared.
     """
     start = ibis.date(month_start(spec.periods.baseline.first))
     sex = eligibility.gender.fill_null("").lower()
+    market = spec.attribution.population == "market"
+    area = {"area": _area(eligibility, spec.attribution.area)} if market else {}
     spans = eligibility.select(
+        **area,
         person_id=eligibility.person_id,
         birth_month=month_of(eligibility.birth_date),
         sex=ibis.cases((sex == "female", "F"), (sex == "male", "M"), else_="U"),
@@ -50,11 +54,11 @@ def people(eligibility: Table, spec: StudySpec) -> Table:
     )
     # Spans before the baseline: the latest first. Spans after its start: the earliest first.
     spans = spans.mutate(near=ibis.ifelse(_.rank == 1, _.first, -_.first))
-    order = [_.rank, _.near, _.birth_month, _.sex, _.state]
+    order = [_.rank, _.near, _.birth_month, _.sex, _.state, *(spans[name] for name in area)]
     chosen = (
         spans.mutate(nth=ibis.row_number().over(group_by=_.person_id, order_by=order))
         .filter(_.nth == 0)
-        .select("person_id", "birth_month", "sex", "state")
+        .select("person_id", "birth_month", "sex", "state", *area)
     )
     deaths = eligibility.group_by("person_id").aggregate(
         death_month=month_of(_.death_date.min()), death_date=_.death_date.min()
@@ -182,6 +186,13 @@ def _covered_days(pieces: Table) -> Table:
         .group_by("person_key", "month")
         .aggregate(days=_.days.max(), counted=_.added.sum().cast("int32"))
     )
+
+
+def _area(eligibility: Table, kind: str) -> StringValue:
+    """Where each span's member lives: state, postal code, or its first three characters; null if unknown."""
+    column = eligibility["state" if kind == "state" else "zip_code"].strip().upper()
+    place = column.substr(0, 3) if kind == "zip3" else column
+    return place.nullif("")
 
 
 def _far():

@@ -18,7 +18,7 @@ from ibis.expr.types import Table
 from medhome.study.problems import DataProblem
 from medhome.study.results import PRICES, Attrition, without_rows
 from medhome.study.spec import StudySpec
-from medhome.tables import arms, attribution, claims, cohort, conditions, member_months, prices
+from medhome.tables import arms, claims, cohort, conditions, member_months, populations, prices
 from medhome.tables.deflation import in_base_dollars
 from medhome.tables.engine import fetch
 from medhome.tables.truncation import cap_cents, cap_trend, capped
@@ -31,6 +31,9 @@ OUTCOMES = ("allowed", "allowed_capped", "paid", "paid_capped")
 
 LARGEST_CENTS = 3_000_000_000
 """Products of cents of a member-month above $30 million would pass 64 bits (and such data are in error)."""
+
+
+_LEFT_OUT = ("birth_month", "death_month", "death_date", "state", "area", "stays")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,15 +99,18 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
     analysed = spec.periods.analysed
     persons = _keep(con, "medhome_people", member_months.people(inputs["eligibility"], spec))
 
-    booked = _keep(con, "medhome_ledger", claims.ledger(inputs, persons, spec))
+    practices = arms.practices(inputs, spec)
+    population = populations.populate(con, inputs, persons, practices, spec)
+    assigned = population.assigned
+    booked = _keep(con, "medhome_ledger", population.rekeyed(claims.ledger(inputs, persons, spec)))
     categories = _keep(
         con, "medhome_categories", claims.monthly_cost(booked.filter(_.month.isin(list(analysed))))
     )
 
-    practices = arms.practices(inputs, spec)
-    assigned = _keep(con, "medhome_assigned", _assigned(inputs, persons, practices, spec))
-    exposure = member_months.exposed(
-        inputs["eligibility"], persons, analysed, spec.population.payer_types, spec.population.exposure
+    exposure = population.rekeyed(
+        member_months.exposed(
+            inputs["eligibility"], persons, analysed, spec.population.payer_types, spec.population.exposure
+        )
     )
     flagged = _keep(
         con, "medhome_flagged", _with_cost(cohort.apply_rules(exposure, assigned, spec), categories)
@@ -149,20 +155,6 @@ def _keep(con: Any, name: str, expr: Table) -> Table:
     return con.create_table(name, expr, overwrite=True)
 
 
-def _assigned(inputs: dict[str, Table], persons: Table, practices: pd.DataFrame, spec: StudySpec) -> Table:
-    """One row per person: the person's columns, ``practice_id``, ``organization_id`` and ``arm``."""
-    belongs = attribution.attribute(inputs, persons, spec)
-    known = ibis.memtable(practices, schema={c: "string" for c in practices.columns})
-    joined = persons.left_join(belongs, "person_key").drop("person_key_right")
-    joined = joined.left_join(known, "practice_id").drop("practice_id_right")
-    named = ibis.cases(
-        (joined.practice_id.isnull(), arms.UNATTRIBUTED),
-        (joined.arm.isnull(), arms.EXCLUDED),
-        else_=joined.arm,
-    )
-    return joined.mutate(arm=named)
-
-
 def _with_cost(flagged: Table, categories: Table) -> Table:
     cost = categories.group_by("person_key", "month").aggregate(
         lines=_.lines.sum(), allowed_cents=_.allowed_cents.sum(), paid_cents=_.paid_cents.sum()
@@ -180,7 +172,7 @@ def _with_cost(flagged: Table, categories: Table) -> Table:
 
 
 def _members(inputs: dict[str, Table], in_cohort: Table, spec: StudySpec) -> Table:
-    banded = conditions.with_bands(in_cohort, spec).drop("birth_month", "death_month", "death_date", "state")
+    banded = conditions.with_bands(in_cohort, spec).drop(*(c for c in _LEFT_OUT if c in in_cohort.columns))
     names = [t for t in conditions.term_labels(spec) if t.startswith("condition:")]
     if not names:
         return banded.order_by("person_key")
