@@ -106,7 +106,7 @@ def attribution_rule(spec: StudySpec) -> str:
         how = "As the provider-attribution table says in the first month of "
         when = period.replace("before ", "of ") if afresh else "the baseline"
     else:
-        then = listed([s.strip().lower() for s in choices.specialties if s.strip()], last="or")
+        then = listed([s.strip().lower() for s in choices.specialties if s.strip()])
         steps = f" (members without any: of visits to {then})" if choices.method == "stepwise" else ""
         how = f"Most primary-care visits{steps} in the {count(choices.lookback_months)} months before "
         when = period if afresh else "the baseline"
@@ -118,8 +118,8 @@ _AFTERWARDS = {
     "dynamic": "the rule is applied afresh and alike in both arms, and members change arm with their practice",
     "stable": "the practice stays the same, and only members whom the same rule puts into the same arm at the "
     "start are compared",
-    "market": "everyone who lives where most patients of an arm's organisation live is compared, whoever "
-    "their own practice is",
+    "market": "everyone who lives in an area is of the arm whose organisation has most patients there, "
+    "whoever their own practice is",
 }
 
 
