@@ -115,9 +115,9 @@ def attribution_rule(spec: StudySpec) -> str:
 
 _AFTERWARDS = {
     "intention_to_treat": "the practice stays the same afterwards",
-    "dynamic": "the rule is applied afresh and alike in both arms, and members change arm with their practice",
-    "stable": "the practice stays the same, and only members whom the same rule puts into the same arm at the "
-    "start are compared",
+    "dynamic": "the rule is applied afresh and alike in both arms; members change arm with their practice",
+    "stable": "the practice stays the same, and only members whom the same rule puts into the same arm at "
+    "the start are compared",
     "market": "everyone who lives in an area is of the arm whose organisation has most patients there, "
     "whoever their own practice is",
 }
