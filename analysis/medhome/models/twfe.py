@@ -196,7 +196,12 @@ def twfe(
     panel = PracticeMonths.of(cells, outcome, covariates, unit)
     if profiles is None:
         profiles = {"effect": (panel.months >= first_post).astype(float)}
-    names = tuple(profiles)
+    return fit_panel(panel, profiles)
+
+
+def fit_panel(panel: PracticeMonths, profiles: Mapping[str, np.ndarray]) -> TwoWayFit:
+    """The same fit of practice-months that are arranged already; profiles and refusals as in `twfe`."""
+    covariates, names = panel.covariates, tuple(profiles)
     W = panel.members
     D = panel.treated[:, None] * np.array([np.asarray(profiles[n], dtype=float) for n in names])[:, None, :]
     within = _Within(W)

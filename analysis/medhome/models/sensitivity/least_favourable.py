@@ -51,7 +51,7 @@ class LeastFavourable:
     >>> fit = LeastFavourable(beta=np.array([0.0, 1.0]), sigma=0.01 * np.eye(2), pre=1,
     ...                       effect=np.array([1.0]), kind="relative-magnitudes")
     >>> [round(float(v), 2) for v in fit.interval(0.0, 0.95)]
-    [0.81, 1.19]
+    [0.8, 1.2]
     """
 
     beta: np.ndarray
