@@ -44,7 +44,7 @@ class LeaveOneOut:
     def most(self) -> pd.Series | None:
         """The unit without which the effect changes most; None when no unit can be left out."""
         change = self.frame["change"].abs()
-        return None if change.isna().all() else self.frame.loc[change.idxmax()]
+        return None if change.isna().all() else self.frame.iloc[int(change.argmax())]
 
 
 @dataclass(frozen=True, kw_only=True)
