@@ -9,7 +9,7 @@ from itertools import combinations_with_replacement
 import ibis
 import pandas as pd
 from ibis import _
-from ibis.expr.types import IntegerColumn, IntegerScalar, Table
+from ibis.expr.types import IntegerColumn, IntegerScalar, IntegerValue, Table
 
 from medhome.study.cells import KEYS, WEIGHT_SCALE, Cells, MonthPairs, Rows, moment_name
 from medhome.study.spec import StudySpec
@@ -141,8 +141,36 @@ def _moment(rows: Table, names: tuple[str, ...], whole: bool) -> list[tuple[Inte
     if costs == 0:
         return [((product.cast(_WIDE) * rows.w).cast(_WIDE), 1)]
     # EXPOSURE^2 c^2 / w in whole numbers of 64 bits: the quotient first, then what is left over.
-    left = ((product % rows.w) * EXPOSURE**2) // rows.w
-    return [((product // rows.w).cast(_WIDE), EXPOSURE**2), (left.cast(_WIDE), 1)]
+    quotient, over = _divided(product, rows.w)
+    left = _quotient(over.abs() * EXPOSURE**2, rows.w) * _sign(over)
+    return [(quotient.cast(_WIDE), EXPOSURE**2), (left.cast(_WIDE), 1)]
+
+
+_HALF = 31
+"""Bits of the lower half of a product that is divided in two steps."""
+
+
+def _divided(product: IntegerColumn, w: IntegerColumn) -> tuple[IntegerValue, IntegerValue]:
+    """Quotient towards zero of a 64-bit product and an exposure, and what is left over with its sign; exact.
+
+    Engines divide whole numbers as doubles, which hold 53 bits: so halves are divided one after the other,
+    as by hand, and no step passes 53 bits.
+    """
+    size, sign = product.abs(), _sign(product)
+    high = size >> _HALF
+    first = _quotient(high, w)
+    carried = ((high - first * w) << _HALF) + (size & (2**_HALF - 1))
+    second = _quotient(carried, w)
+    return ((first << _HALF) + second) * sign, (carried - second * w) * sign
+
+
+def _sign(number: IntegerValue) -> IntegerValue:
+    return ibis.ifelse(number < 0, ibis.literal(-1, "int64"), ibis.literal(1, "int64"))
+
+
+def _quotient(size: IntegerValue, w: IntegerColumn) -> IntegerValue:
+    """Whole quotient of a number from 0 to 2^53 and an exposure, which is at most 1,000."""
+    return (size // w).cast("int64")
 
 
 LARGEST_SAMPLE = 100_000
