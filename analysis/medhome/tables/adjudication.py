@@ -1,17 +1,19 @@
 """Which booking of a claim stands: voids, replacements, lines taken in twice, totals repeated, stays split.
 
-Each function works on the lines of one kind of claim (medical or pharmacy), shaped by `claims.lines`, and
+Each function works on one kind of claim (medical or pharmacy) or its lines, shaped by `claims.lines`, and
 adds a column or rows, so that dollars can be followed (`docs/methods.md`, adjudication).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import ibis
 from ibis import _
-from ibis.expr.types import BooleanValue, Column, DateValue, IntegerValue, Table
+from ibis.expr.types import BooleanValue, IntegerValue, Table
 
-from medhome.study.periods import month_end, month_index
 from medhome.study.spec import StudySpec
+from medhome.tables.bookings import is_denied, is_late, is_replacement, is_void, month_of
 
 KEPT, NOT_COUNTED, DENIED, LATE = "kept", "not_counted", "denied", "late"
 DUPLICATE, REPLACED, HEADER, CAPITATED = "duplicate", "replaced", "header", "capitated"
@@ -19,73 +21,53 @@ DUPLICATE, REPLACED, HEADER, CAPITATED = "duplicate", "replaced", "header", "cap
 _KEY = ("claim_id", "claim_line_number", "data_source")
 
 
-def month_of(date: DateValue | Column) -> IntegerValue:
-    """The integer of a date's month (`medhome.study.periods`)."""
-    return (date.year().cast("int32") * 12 + date.month().cast("int32") - 1).cast("int32")
-
-
-def is_void(claims: Table) -> BooleanValue:
-    """Whether a claim row takes an earlier one back."""
-    return (claims.x_adjustment_type.fill_null("") == "void") | (
-        claims.x_claim_status.fill_null("") == "reversed"
-    )
-
-
-def is_denied(claims: Table) -> BooleanValue:
-    """Whether the payer refused a line: never a cost, unlike a capitated encounter that was paid nothing."""
-    return claims.x_claim_status.fill_null("") == "denied"
-
-
-def is_late(claims: Table, month: IntegerValue, spec: StudySpec) -> BooleanValue:
-    """Whether a line incurred in ``month`` was paid after the run-out cut.
-
-    The run-out is the same for every incurred month: a month that had years to be paid in would otherwise be
-    compared with one that had three months. A payment without a date counts as paid in time.
-    """
-    last_day = month_end(month_index(spec.paid_through))
-    lag = month_of(claims.paid_date) - month
-    late = (claims.paid_date > ibis.date(last_day)) | (lag > spec.periods.run_out_months)
-    return late.fill_null(False)
-
-
-def counted(claims: Table, month: IntegerValue, spec: StudySpec) -> BooleanValue:
-    """Whether a claim row was neither denied nor paid after the run-out cut."""
-    return (~is_denied(claims)) & (~is_late(claims, month, spec))
-
-
-def adjudicate(lines: Table, identity: tuple[str, ...], spec: StudySpec) -> Table:
+def adjudicate(
+    claims: Table, shaped: Callable[[Table], Table], same_day: str, identity: tuple[str, ...], spec: StudySpec
+) -> Table:
     """Which lines count as cost, in which month, and why do the others not?
 
     Arguments
-        lines: one row per line of one kind of claim: the key, ``person_id``, ``category``, ``day`` (that puts
+        claims: ``medical_claim`` or ``pharmacy_claim``, contract-shaped.
+        shaped: gives the line of each of these rows: the key, ``person_id``, ``category``, ``day`` (that puts
             it into a month), ``until`` (last day of a stay, else null), ``paid_date``, ``denied``, ``void``,
             ``replacement``, ``adjusts`` (claim acted on), ``capitated``, ``allowed_cents``, ``paid_cents``,
             and the columns of ``identity``.
+        same_day: a date of ``claims`` that is the same wherever all of ``identity`` and ``day`` are.
         identity: columns in which a line taken in twice equals its first copy.
 
     Adds ``month``, ``disposition`` (the first that applies of not_counted, denied, late, duplicate, replaced,
     header, capitated; else kept) and ``lines`` (1; 0 in the later months of a stay split by day).
+
+    The few claims that a search is about are picked from narrow columns first and shaped then: a wide table
+    of all lines that several searches share would have to be written out and read back.
     """
     choices = spec.claims
-    dated = redated(lines)
-    dated = dated.mutate(late=is_late(dated, dated.month, spec))
-    timely = dated.filter(~_.denied, ~_.late)
-    columns = list(dated.columns)
-    flags = {
-        DUPLICATE: taken_in_twice(timely, identity) if choices.duplicates == "drop" else None,
-        HEADER: repeated_totals(timely) if choices.header_amounts == "header" else None,
-    }
-    found = dated
+    originals = taken_back(claims, shaped)
+
+    def dated(rows: Table) -> Table:
+        found = redated(shaped(rows), originals)
+        return found.mutate(late=is_late(found, found.month, spec))
+
+    acting = claims.x_adjusts_claim_id.notnull() & (is_void(claims) | is_replacement(claims))
+    acts = dated(claims.filter(acting)).filter(~_.denied, ~_.late)
+    undone = acts.filter(_.void).select(undone_claim_id=_.adjusts).distinct()
+    found = dated(claims)
+    columns = [c for c in found.columns if c != "late"]
+    flags: dict[str, Table] = {}
+    if choices.duplicates == "drop":
+        near = shaped(near_copies(claims, same_day))
+        near = near.filter(~is_late(near, month_of(near.day), spec))
+        flags[DUPLICATE] = taken_in_twice(near, undone, identity)
+    if choices.header_amounts == "header":
+        flags[HEADER] = repeated_totals(dated(claims).filter(~_.denied, ~_.late))
     tests: list[tuple[BooleanValue, str]] = []
     if spec.outcomes.services == "medical":
         tests.append((ibis._.category == "pharmacy", NOT_COUNTED))
     tests += [(ibis._.denied, DENIED), (ibis._.late, LATE)]
     for name, keys in flags.items():
-        if keys is None:
-            continue
         right = keys.select(**{f"{name}_{k}": keys[k] for k in _KEY})
         found = found.left_join(right, [found[k] == right[f"{name}_{k}"] for k in _KEY])
-    superseded = replaced(timely)
+    superseded = replaced(acts, undone)
     found = found.left_join(superseded, found.claim_id == superseded.replaced_claim_id)
     by = {
         DUPLICATE: "duplicate_claim_id",
@@ -104,60 +86,89 @@ def adjudicate(lines: Table, identity: tuple[str, ...], spec: StudySpec) -> Tabl
     return split_by_day(found) if choices.stays == "split_by_day" else found
 
 
-def redated(lines: Table) -> Table:
+def taken_back(claims: Table, shaped: Callable[[Table], Table]) -> Table:
+    """The claims that voids name: ``original_claim_id``, and ``original_month``, the first of its lines."""
+    voids = claims.filter(is_void(claims), claims.x_adjusts_claim_id.notnull())
+    targets = voids.select(target=_.x_adjusts_claim_id).distinct()
+    others = claims.filter(~is_void(claims))
+    named = shaped(others.semi_join(targets, others.claim_id == targets.target))
+    return named.group_by(original_claim_id=_.claim_id).aggregate(original_month=month_of(_.day).min())
+
+
+def redated(lines: Table, originals: Table) -> Table:
     """Adds ``month``: the incurred month; of a void, that of the claim that it takes back.
+
+    Arguments
+        originals: `taken_back`.
 
     A void that carries its own date (of the reversal, say) would otherwise leave the cost in one month and
     put a negative one into another. One that names no claim of the files keeps its own month.
     """
     own = lines.mutate(month=month_of(lines.day), takes_back=ibis.ifelse(lines.void, lines.adjusts, None))
-    targets = own.filter(_.takes_back.notnull()).select(target=_.takes_back).distinct()
-    originals = own.filter(~_.void)
-    originals = originals.semi_join(targets, originals.claim_id == targets.target)
-    first = originals.group_by(original_claim_id=originals.claim_id).aggregate(original_month=_.month.min())
-    joined = own.left_join(first, own.takes_back == first.original_claim_id)
+    joined = own.left_join(originals, own.takes_back == originals.original_claim_id)
     return joined.select(*lines.columns, month=ibis.coalesce(joined.original_month, joined.month))
 
 
-def taken_in_twice(timely: Table, identity: tuple[str, ...]) -> Table:
+def near_copies(claims: Table, same_day: str) -> Table:
+    """Rows among which lines taken in twice are: of one person, day and amounts, paid on several dates.
+
+    Few people have two lines of one amount on one day: a cheap pass before the exact one.
+    """
+    keys = {
+        "person_id": claims.person_id,
+        "near_day": claims[same_day].fill_null(ibis.date("0001-01-01")),
+        "near_allowed": claims.allowed_cents.fill_null(0),
+        "near_paid": claims.paid_cents.fill_null(0),
+    }
+    may_repeat = claims.filter(
+        claims.paid_date.notnull(), ~is_void(claims), ~is_denied(claims), ~is_replacement(claims)
+    )
+    several = (
+        may_repeat.group_by(**keys)
+        .aggregate(first=_.paid_date.min(), last=_.paid_date.max())
+        .filter(_["first"] < _["last"])
+    )
+    return claims.semi_join(several, [value == several[name] for name, value in keys.items()])
+
+
+def taken_in_twice(near: Table, undone: Table, identity: tuple[str, ...]) -> Table:
     """Lines that equal an earlier one but for claim number and paid date: the key of each copy.
+
+    Arguments
+        near: `near_copies` as lines, without those paid late.
+        undone: claims that a void takes back: ``undone_claim_id``.
 
     Of lines of one person, line number and day that agree in every column of ``identity`` and in both
     amounts, those of the first paid date stay. A claim that a void takes back is no copy and has none: to
     bill, take back and bill again is no repetition. Lines without a date of payment or without dollars, voids
     and replacements are left alone.
     """
-    undone = timely.filter(_.void, _.adjusts.notnull()).select(undone_claim_id=_.adjusts).distinct()
-    may_repeat = timely.filter(
-        ~_.void, ~_.replacement, _.paid_date.notnull(), (_.allowed_cents != 0) | (_.paid_cents != 0)
+    may_repeat = near.filter(
+        *(~_.denied, ~_.void, ~_.replacement, _.day.notnull(), _.paid_date.notnull()),
+        (_.allowed_cents != 0) | (_.paid_cents != 0),
     )
-    # Two cheap passes before the exact one: few people have two lines of one amount on one day.
-    quick = (
-        may_repeat.group_by("person_id", "day", "allowed_cents", "paid_cents")
-        .aggregate(first=_.paid_date.min(), last=_.paid_date.max())
-        .filter(_["first"] < _["last"])
-    )
-    near = may_repeat.semi_join(quick, ["person_id", "day", "allowed_cents", "paid_cents"])
-    near = near.anti_join(undone, near.claim_id == undone.undone_claim_id)
+    standing = may_repeat.anti_join(undone, may_repeat.claim_id == undone.undone_claim_id)
     same = ibis.window(
         group_by=[
-            near[c]
+            standing[c]
             for c in ("person_id", "day", "claim_line_number", "allowed_cents", "paid_cents", *identity)
         ]
     )
-    first_paid = near.mutate(first_paid=near.paid_date.min().over(same))
+    first_paid = standing.mutate(first_paid=standing.paid_date.min().over(same))
     return first_paid.filter(_.paid_date > _.first_paid).select(*_KEY)
 
 
-def replaced(timely: Table) -> Table:
+def replaced(acting: Table, undone: Table) -> Table:
     """Claims that a later adjustment replaces without a void of their own: ``replaced_claim_id``.
+
+    Arguments
+        acting: voids and replacements that name a claim, paid in time.
+        undone: claims that a void takes back: ``undone_claim_id``.
 
     Where files book a replacement alone, the claim that it names would count beside it. Of several
     replacements of one claim the one paid last stands, at equal dates the one with the highest claim number.
     A claim that a void takes back is not listed: the void has done it.
     """
-    acting = timely.filter(_.adjusts.notnull(), _.void | _.replacement)
-    undone = acting.filter(_.void).select(undone_claim_id=_.adjusts).distinct()
     corrected = (
         acting.filter(~_.void)
         .group_by("adjusts", "claim_id")

@@ -6,7 +6,7 @@ that it takes back, not into the month in which it was booked (`docs/methods.md`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import ibis
 from ibis import _
@@ -23,13 +23,16 @@ from medhome.tables.adjudication import (
     NOT_COUNTED,
     REPLACED,
     adjudicate,
-    counted,
-    is_denied,
-    is_void,
-    month_of,
 )
+from medhome.tables.bookings import counted, is_denied, is_replacement, is_void, month_of
 from medhome.tables.capitation import added_cost
-from medhome.tables.services import CATEGORIES, codelist, service_category, with_category
+from medhome.tables.services import (
+    CATEGORIES,
+    codelist,
+    primary_care_npis,
+    service_category,
+    with_category,
+)
 
 __all__ = [
     "CAPITATED",
@@ -143,7 +146,15 @@ def raw_totals(inputs: Mapping[str, Table]) -> Table:
 
 
 def _medical(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
-    medical = with_category(inputs, spec)
+    primary = primary_care_npis(inputs)
+
+    def shaped(rows: Table) -> Table:
+        return _medical_lines(with_category(rows, primary, spec))
+
+    return _finished(inputs["medical_claim"], shaped, "claim_end_date", _SAME_SERVICE, spec)
+
+
+def _medical_lines(medical: Table) -> Table:
     stay = medical.category == "inpatient"
     day = ibis.ifelse(
         stay, ibis.coalesce(medical.admission_date, medical.claim_start_date), medical.claim_start_date
@@ -161,7 +172,7 @@ def _medical(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
         ibis.ifelse(medical.claim_line_number == 1, 1.0, 0.0),
         ibis.ifelse((quantity > 0).fill_null(False), quantity, 1.0),
     )
-    slim = _slim(
+    return _slim(
         medical,
         day,
         until,
@@ -172,12 +183,15 @@ def _medical(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
         capitated=(medical.x_capitated.cast("int8") == 1).fill_null(False),
         total_cents=medical.total_cost_cents,
     )
-    return _finished(slim, _SAME_SERVICE, spec)
 
 
 def _pharmacy(pharmacy: Table, spec: StudySpec) -> Table:
+    return _finished(pharmacy, _pharmacy_lines, "dispensing_date", _SAME_FILL, spec)
+
+
+def _pharmacy_lines(pharmacy: Table) -> Table:
     quantity = pharmacy.quantity.cast("float64")
-    slim = _slim(
+    return _slim(
         pharmacy,
         pharmacy.dispensing_date,
         ibis.null("date"),
@@ -188,7 +202,6 @@ def _pharmacy(pharmacy: Table, spec: StudySpec) -> Table:
         capitated=ibis.literal(False),
         total_cents=ibis.null("int64"),
     )
-    return _finished(slim, _SAME_FILL, spec)
 
 
 def _slim(
@@ -216,7 +229,7 @@ def _slim(
         paid_date=claims.paid_date,
         denied=is_denied(claims),
         void=is_void(claims),
-        replacement=(claims.x_adjustment_type.fill_null("") == "replacement") & ~is_void(claims),
+        replacement=is_replacement(claims),
         adjusts=claims.x_adjusts_claim_id,
         allowed_cents=claims.allowed_cents.fill_null(0),
         paid_cents=claims.paid_cents.fill_null(0),
@@ -225,9 +238,11 @@ def _slim(
     )
 
 
-def _finished(slim: Table, identity: tuple[str, ...], spec: StudySpec) -> Table:
-    held = tuple(name for name in identity if name in slim.columns)
-    return adjudicate(slim, held, spec).select(
+def _finished(
+    claims: Table, shaped: Callable[[Table], Table], same_day: str, identity: tuple[str, ...], spec: StudySpec
+) -> Table:
+    held = tuple(name for name in identity if name in claims.columns)
+    return adjudicate(claims, shaped, same_day, held, spec).select(
         *("person_id", "month", "category", "disposition", "void", "capitated", "lines"),
         *("code", "units", "allowed_cents", "paid_cents"),
     )

@@ -36,15 +36,15 @@ def codelist(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def with_category(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
-    """``medical_claim`` with ``category``, the kind of service of each line.
+def with_category(medical: Table, primary: list[str], spec: StudySpec) -> Table:
+    """Medical claim lines with ``category``, the kind of service of each.
 
     Arguments
-        inputs: contract-shaped tables by name.
+        medical: rows of ``medical_claim``.
+        primary: `primary_care_npis`.
         spec: the study; its own list of categories, where it has one, replaces the package's.
     """
-    medical = inputs["medical_claim"]
-    return medical.mutate(category=service_category(medical, inputs, spec))
+    return medical.mutate(category=_category(medical, primary, spec))
 
 
 def service_category(medical: Table, inputs: Mapping[str, Table], spec: StudySpec) -> StringValue:
@@ -71,9 +71,12 @@ def service_category(medical: Table, inputs: Mapping[str, Table], spec: StudySpe
     >>> service_category(lines, {}, study).name("category").to_list()
     ['emergency']
     """
+    return _category(medical, primary_care_npis(inputs), spec)
+
+
+def _category(medical: Table, primary: list[str], spec: StudySpec) -> StringValue:
     own = [rule.model_dump() for rule in spec.claims.service_rules]
     rules = own or codelist("service_categories")
-    primary = _primary_care_npis(inputs)
     branches: list[tuple[BooleanValue, str]] = []
     for category, together in itertools.groupby(rules, key=lambda rule: rule["category"]):
         alternatives: dict[tuple[str, str], list[str]] = {}
@@ -91,7 +94,8 @@ def service_category(medical: Table, inputs: Mapping[str, Table], spec: StudySpe
     return ibis.cases(*branches, else_="other")
 
 
-def _primary_care_npis(inputs: Mapping[str, Table]) -> list[str]:
+def primary_care_npis(inputs: Mapping[str, Table]) -> list[str]:
+    """Clinicians whom ``provider_practice`` flags as primary care at any time."""
     # A list, not a query inside the cases of a column: not every engine can do that.
     if "provider_practice" not in inputs:
         return []
