@@ -50,10 +50,15 @@ def _environment(python: str, platform: str) -> dict[str, str]:
             "os_name": "nt" if platform == "win32" else "posix"}
 
 
+NOT_LOCKED = ("spark",)
+"""Extras outside the lock: Spark is several hundred megabytes and needs Java; docs/engines.md says how to run it."""
+
+
 def _asked() -> list[Requirement]:
     project = PROJECT["project"]
     wanted = [*PROJECT["build-system"]["requires"], *project["dependencies"],
-              *(r for extra in project["optional-dependencies"].values() for r in extra)]
+              *(r for name, extra in project["optional-dependencies"].items() if name not in NOT_LOCKED
+                for r in extra)]
     return [Requirement(r) for r in wanted]
 
 
