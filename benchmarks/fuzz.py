@@ -15,10 +15,12 @@ import datetime as dt
 import multiprocessing
 import os
 import platform
+import queue
 import signal
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -128,6 +130,7 @@ def main() -> None:
     parser.add_argument("--folders", type=int, default=500)
     parser.add_argument("--first", type=int, default=0, help="number of the first folder")
     parser.add_argument("--notebooks", type=int, default=20, help="how many go through the notebooks too")
+    parser.add_argument("--workers", type=int, default=1, help="processes that take folders side by side")
     parser.add_argument("--processor-seconds", type=int, default=120, help="longest time of one folder")
     parser.add_argument("--out", type=Path)
     wanted = parser.parse_args()
@@ -136,17 +139,31 @@ def main() -> None:
 
     every = max(1, wanted.folders // wanted.notebooks) if wanted.notebooks else 0
     began, rows, left = time.perf_counter(), [], wanted.notebooks
-    worker = Worker(wanted.processor_seconds)
+    jobs = []
     for seed in range(wanted.first, wanted.first + wanted.folders):
         with_notebooks = bool(left) and (seed - wanted.first) % every == every - 1
         left -= with_notebooks
-        row = worker.folder(seed, with_notebooks)
-        rows.append(row)
-        note = " (with notebooks)" if with_notebooks else ""
-        print(f"{seed:5} {row[1]:22} {row[3]:8}{note} {row[2][:80]}", flush=True)
-        if row[4]:
-            print(f"      FAULT {row[4]}", flush=True)
-    worker.end()
+        jobs.append((seed, with_notebooks))
+    free: queue.Queue[Worker] = queue.Queue()
+    for _ in range(wanted.workers):
+        free.put(Worker(wanted.processor_seconds))
+
+    def one(job: tuple[int, bool]) -> tuple[int, str, str, str, str]:
+        worker = free.get()
+        try:
+            return worker.folder(*job)
+        finally:
+            free.put(worker)
+
+    with ThreadPoolExecutor(wanted.workers) as pool:
+        for (seed, with_notebooks), row in zip(jobs, pool.map(one, jobs), strict=True):
+            rows.append(row)
+            note = " (with notebooks)" if with_notebooks else ""
+            print(f"{seed:5} {row[1]:22} {row[3]:8}{note} {row[2][:80]}", flush=True)
+            if row[4]:
+                print(f"      FAULT {row[4]}", flush=True)
+    for _ in range(wanted.workers):
+        free.get().end()
     page = table(rows, wanted.notebooks - left, time.perf_counter() - began)
     print(page)
     if wanted.out:

@@ -51,7 +51,7 @@ def _environment(python: str, platform: str) -> dict[str, str]:
 
 
 NOT_LOCKED = ("spark",)
-"""Extras outside the lock: Spark is several hundred megabytes and needs Java; docs/engines.md says how to run it."""
+"""Extras outside the lock: Spark takes half a gigabyte and needs Java (docs/engines.md)."""
 
 
 def _asked() -> list[Requirement]:
