@@ -110,6 +110,56 @@ class Cells:
         merged = _merged(frame, keys, ("rows", *self.moments))
         return Cells(keys=tuple(keys), scales=self.scales, frame=merged, weight_scale=self.weight_scale)
 
+    def reweighted(self, factors: Sequence[float] | np.ndarray, scale: int = 1000) -> Cells:
+        """Cells whose members count ``factors`` times (one per cell), exactly at a declared scale.
+
+        Factors are rounded to a part of ``scale`` (thousandths unless told), every moment is multiplied by
+        that whole number and the weight is held at ``scale`` times its scale. ``rows`` stay: they count the
+        rows that were seen. Negative factors are refused.
+
+        >>> frame = pd.DataFrame({"arm": ["a", "b"], "rows": [1, 1], "w": [1000, 1000], "w*y": [500, 900]})
+        >>> cells = Cells(keys=("arm",), scales={"y": 1}, frame=frame).reweighted([1.5, 0.5])
+        >>> [float(v) for v in cells.member_months], float(cells.by().mean("y")[0])
+        ([1.5, 0.5], 0.6)
+        """
+        found = np.asarray(factors, dtype=float)
+        if found.shape != (len(self.frame),) or not (np.isfinite(found) & (found >= 0)).all():
+            raise ValueError("reweighting needs one finite factor of zero or more for each cell")
+        whole = [round(float(f) * scale) for f in found]
+        frame = self.frame.copy()
+        for name in self.moments:
+            product = [int(v) * f for v, f in zip(frame[name], whole, strict=True)]
+            frame[name] = np.array(product, dtype=object)
+        return Cells(
+            keys=self.keys, scales=self.scales, frame=frame, weight_scale=self.weight_scale * int(scale)
+        )
+
+    @property
+    def waves(self) -> np.ndarray:
+        """Wave of each cell; one wave, "1", in a study that tells none apart."""
+        if "wave" in self.keys:
+            return self.frame["wave"].to_numpy()
+        return np.full(len(self.frame), "1", dtype=object)
+
+    def scatter(self, first: str, second: str) -> np.ndarray:
+        """Sum of w (first - cell mean)(second - cell mean) by cell, in whole numbers up to one division.
+
+        This is what a cell's means leave out: with it a regression on cells equals the one on rows. Zero
+        where a cell has no exposure.
+        """
+        name = moment_name(first, second)
+        if name not in self.frame.columns:
+            raise KeyError(f"these Cells have no moment {name}; collapse the product of the two as well")
+        scale = self.weight_scale * self.scales[first] * self.scales[second]
+        columns = (self.frame[c] for c in (name, moment_name(first), moment_name(second), "w"))
+        return np.array(
+            [
+                (int(b) * int(w) - int(x) * int(y)) / (int(w) * scale) if w else 0.0
+                for b, x, y, w in zip(*columns, strict=True)
+            ],
+            dtype=float,
+        )
+
     def relabel(self, **columns: Sequence) -> Cells:
         """Cells with new or changed key columns, merged where the new keys coincide."""
         frame = self.frame.assign(**columns)
