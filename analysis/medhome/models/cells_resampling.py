@@ -115,7 +115,7 @@ def bootstrap(fit: CellsFit, draws: int = 2000, seed: int = 0) -> np.ndarray:
 
 
 def _solved(A: np.ndarray, b: np.ndarray, K: int, whole: np.ndarray) -> np.ndarray:
-    """Coefficients of the first K of M terms, for R systems at once; whole: (M,) size of each, all clusters."""
+    """Coefficients of the first K of M terms, for R systems at once; whole: (M,) sizes in all clusters."""
     R, M = b.shape
     # What is left of a column that a draw does not vary is rounding, to be measured by the whole sample.
     size = np.sqrt(np.einsum("rmm->rm", A))
