@@ -56,6 +56,7 @@ def effect_name(effect: Effect) -> str:
 def design_of(
     moments: CellMoments, outcome: str, terms: Sequence[Term], absorbed: tuple[Effect, ...]
 ) -> CellDesign:
+    """Arrange a regression; raises `ModelRefusal` as `cells_regression.regress` says."""
     if len(moments.weight) == 0:
         raise ModelRefusal("regression on cells: no cell has weight; the subset is empty")
     if bool(moments.members) != (MEMBER in absorbed):
