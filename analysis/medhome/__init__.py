@@ -59,6 +59,8 @@ _HOMES = {
         "the_program",
         "the_question",
         "what_the_interval_is_made_of",
+        "where_members_were_seen",
+        "who_came_and_went",
         "who_was_compared",
     ),
 }

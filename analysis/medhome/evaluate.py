@@ -9,11 +9,13 @@ from typing import Any
 import pandas as pd
 
 from medhome.models import checks, completion, did, expected, risk, savings
+from medhome.models import selection as leaving
 from medhome.models import truncation as other_caps
 from medhome.models.inference.side_by_side import SEED_STEPS
 from medhome.study.cells import Cells, MonthPairs, Rows
 from medhome.study.progress import Progress, silent
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation
+from medhome.study.selection_results import Selection
 from medhome.study.spec import StudySpec
 from medhome.study.triangles import Triangles
 from medhome.study.truncation_results import CapGrid, Truncation
@@ -24,11 +26,13 @@ from medhome.tables import (
     collapse,
     engine,
     panel,
+    selection,
     sources,
     triangles,
     truncation,
 )
 from medhome.tables import checks as input_checks
+from medhome.tables.selection import Flows
 
 PAIRED = ("allowed_capped", "paid", "paid_capped")
 """Outcomes whose members' months are paired: each interval rests on its own member covariance."""
@@ -55,7 +59,8 @@ class Collapsed:
     cells: practice-months. rows: member-periods. model: the frozen cost model. pairs: cross-products of one
     member's months by outcome. triangles: when cost was paid. coded: scores by month where the code system of
     diagnoses changes in the look-back (`tables.code_systems`). grid: the same cells at other caps. above_cap:
-    who and what is above the study's own. The rest are parts of `Evaluation`.
+    who and what is above the study's own. flows: who came and went (`tables.selection`). The rest are parts
+    of `Evaluation`.
     """
 
     cells: Cells
@@ -69,6 +74,7 @@ class Collapsed:
     quality: DataQuality
     cohort: Cohort
     coded: pd.DataFrame
+    flows: Flows
 
 
 def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> Collapsed:
@@ -98,6 +104,7 @@ def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> 
         above = truncation.above_cap(scored, spec)
         paid_when = triangles.build(inputs, scored, cells, spec)
         compared = balance.describe(scored, spec)
+        flows = selection.describe(inputs, scored, spec)
         coded = code_systems.by_month(inputs, scored.members, model.coefficients(), spec)
         progress("cost collapsed to cells", 0, 0)
     quality = DataQuality(rules=rules, inputs=files, **months.quality)
@@ -113,6 +120,7 @@ def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> 
         quality=quality,
         cohort=compared,
         coded=coded,
+        flows=flows,
     )
 
 
@@ -146,8 +154,20 @@ def evaluate(spec: StudySpec, data: Path, progress: Progress = silent) -> Evalua
         fingerprint=spec.fingerprint,
         periods=_periods(spec),
         checks=checks.run_all(**found, cells=cells, spec=spec, coded=study.coded, notes=study.model.notes),
+        selection=_selection(study, spec),
         truncation=Truncation(above_cap=study.above_cap, cap_grid=other_caps.cap_grid(study.grid, spec)),
         **found,
+    )
+
+
+def _selection(study: Collapsed, spec: StudySpec) -> Selection:
+    flows = study.flows
+    return Selection(
+        members=flows.members,
+        crossovers=flows.crossovers,
+        without_visits=flows.without_visits,
+        exits=leaving.exits(flows.organizations),
+        effects=leaving.effects(flows.organizations, study.cells, spec),
     )
 
 

@@ -28,6 +28,7 @@ from medhome.study.results import (
     RiskModelResult,
     Savings,
 )
+from medhome.study.selection_results import Selection
 from medhome.study.spec import StudySpec, read_study
 from medhome.study.truncation_results import Truncation
 
@@ -599,6 +600,61 @@ def truncation(members_above: tuple[int, ...] = (110, 96, 301, 290)) -> Truncati
     return Truncation(above_cap=above, cap_grid=grid)
 
 
+def selection(died: int = 210) -> Selection:
+    """More of the program's ill leave than of the comparison's; one member-month in fifty crosses over."""
+    statuses = ("entered", "stayed", "left", "died")
+    members = pd.DataFrame(
+        [(arm, status) for arm in ("treated", "comparison") for status in statuses],
+        columns=["arm", "status"],
+    ).assign(
+        members=[1_240, 14_300, 3_248, died, 4_100, 45_900, 9_320, 680],
+        member_months=[12e3, 6e5, 1e5, 6e3, 4e4, 2e6, 4e5, 18e3],
+        baseline_pmpm=[NAN, 310.0, 402.0, 1250.0, NAN, 305.0, 322.0, 1190.0],
+        risk_pmpm=[280.0, 320.0, 388.0, 900.0, 282.0, 318.0, 329.0, 880.0],
+    )
+    members["share"] = members["members"] / members.groupby("arm")["members"].transform("sum")
+    places = ("treated", "comparison", "excluded", "not attributed")
+    crossovers = pd.DataFrame(
+        [(arm, place) for arm in ("treated", "comparison") for place in places], columns=["arm", "seen_in"]
+    ).assign(
+        members=[15_000, 410, 0, 3_200, 300, 48_000, 0, 9_000],
+        member_months=[320e3, 8e3, 0.0, 72e3, 6e3, 1.1e6, 0.0, 194e3],
+        allowed_usd=[9.6e7, 3e6, 0.0, 8e6, 2e6, 3.3e8, 0.0, 2.1e7],
+        baseline_pmpm=[300.0, 390.0, NAN, 120.0, 310.0, 305.0, NAN, 115.0],
+        risk_pmpm=[310.0, 380.0, NAN, 200.0, 315.0, 312.0, NAN, 205.0],
+    )
+    without = pd.DataFrame(
+        [("treated", 18_600, 3_100), ("comparison", 57_000, 8_800), ("everyone", 90_000, 14_000)],
+        columns=["arm", "eligible", "members"],
+    )
+    exits = pd.DataFrame(
+        [
+            ("treated", "baseline", 1_400, 410e3, 3.41),
+            ("treated", "performance", 2_100, 390e3, 5.38),
+            ("comparison", "baseline", 4_300, 1.3e6, 3.31),
+            ("comparison", "performance", 5_400, 1.2e6, 4.5),
+        ],
+        columns=["arm", "period", "members", "member_months", "per_1000"],
+    )
+    effects = pd.DataFrame(
+        [
+            ("exit_rate", "Members leaving, per 1,000 member-months", "per 1,000 member-months", 0.78, 0.5),
+            ("composition", "Frozen expected cost of those who are there", "USD PMPM", -1.9, 0.9),
+        ],
+        columns=["outcome", "label", "unit", "estimate", "se"],
+    ).assign(p=[0.12, 0.04], organizations=21, note="")
+    for level, times in (("90", 1.645), ("95", 1.96)):
+        effects[f"lo{level}"] = effects["estimate"] - times * effects["se"]
+        effects[f"hi{level}"] = effects["estimate"] + times * effects["se"]
+    return Selection(
+        members=members,
+        crossovers=crossovers,
+        without_visits=without.assign(share=without["members"] / without["eligible"]),
+        exits=exits,
+        effects=effects,
+    )
+
+
 def checks() -> tuple[Check, ...]:
     return (
         Check(
@@ -637,6 +693,7 @@ def evaluation(**parts) -> Evaluation:
         savings=savings(),
         completion=completion(),
         truncation=truncation(),
+        selection=selection(),
         checks=checks(),
     )
     return dataclasses.replace(found, **parts)

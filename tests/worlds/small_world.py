@@ -194,7 +194,12 @@ def build(con, folder: Path, claims: list[dict], people: list[dict] | None = Non
     switches = {name: changes.pop(name) for name in _SWITCHES if name in changes}
     write(folder, claims, people, **switches)
     spec = study(**changes)
-    return panel.build(con, sources.open_inputs(con, spec, folder), spec)
+    return panel.build(con, inputs(con, folder, spec), spec)
+
+
+def inputs(con, folder: Path, spec: StudySpec) -> dict:
+    """The tables of a folder as the engine reads them."""
+    return sources.open_inputs(con, spec, folder)
 
 
 def cost(found: Panel, who: str) -> dict[str, float]:

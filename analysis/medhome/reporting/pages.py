@@ -32,6 +32,7 @@ from medhome.reporting.cohort_pages import (
     who_was_compared,
 )
 from medhome.reporting.completion_exhibits import run_out_and_completion
+from medhome.reporting.selection_exhibits import where_members_were_seen, who_came_and_went
 from medhome.reporting.truncation_exhibits import cost_above_the_cap, effect_at_other_caps
 from medhome.study.published import published_effect
 from medhome.study.released import ReleasedRun
@@ -88,6 +89,8 @@ __all__ = [
     "the_program",
     "the_question",
     "what_the_interval_is_made_of",
+    "where_members_were_seen",
+    "who_came_and_went",
     "who_was_compared",
 ]
 

@@ -302,6 +302,51 @@ TABLES: tuple[Table, ...] = (
         ("cap",),
         {"cap_usd": Column(USD, "exact", 2), "estimate": Column(PMPM, "estimate", 2)},
     ),
+    Table(
+        "selection.members",
+        "selection.members",
+        ("arm", "status"),
+        {
+            "members": MEMBERS,
+            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
+            "share": Column("share", "exact", 4, "members"),
+            "baseline_pmpm": Column(PMPM, "exact", 2, "members"),
+            "risk_pmpm": Column(PMPM, "estimate", 2, "members"),
+        },
+        label="status",
+    ),
+    Table(
+        "selection.crossovers",
+        "selection.crossovers",
+        ("arm", "seen_in"),
+        {
+            "members": MEMBERS,
+            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
+            "allowed_usd": Column(USD, "exact", 2, "members"),
+            "baseline_pmpm": Column(PMPM, "exact", 2, "members"),
+            "risk_pmpm": Column(PMPM, "estimate", 2, "members"),
+        },
+        label="seen_in",
+    ),
+    Table(
+        "selection.without_visits",
+        "selection.without_visits",
+        ("arm",),
+        {"eligible": MEMBERS, "members": MEMBERS, "share": Column("share", "exact", 4, "members")},
+        label="arm",
+    ),
+    Table(
+        "selection.exits",
+        "selection.exits",
+        ("arm", "period"),
+        {
+            "members": MEMBERS,
+            "member_months": Column(MEMBER_MONTHS, "exact", 0),
+            "per_1000": Column("per 1,000 member-months", "exact", 2, "members"),
+        },
+        label="period",
+    ),
+    Table("selection", "selection.effects", ("outcome",), {"estimate": Column("", "estimate", 2)}),
 )
 
 WITH_INTERVAL = {
@@ -315,5 +360,6 @@ WITH_INTERVAL = {
     "completion.effects": "change_pmpm",
     "completion.reserves": "ibnr_usd",
     "truncation.cap_grid": "estimate",
+    "selection.effects": "estimate",
 }
 """The value of a frame whose uncertainty the other columns of its rows hold."""

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from medhome.study.completion_results import Completion
+from medhome.study.selection_results import Selection
 from medhome.study.truncation_results import Truncation
 
 
@@ -313,6 +314,7 @@ class Evaluation:
     checks: tuple[Check, ...]
     completion: Completion = field(default_factory=Completion)
     truncation: Truncation = field(default_factory=Truncation)
+    selection: Selection = field(default_factory=Selection)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         "attrition",
@@ -324,6 +326,7 @@ class Evaluation:
         "savings",
         "completion",
         "truncation",
+        "selection",
     )
 
 

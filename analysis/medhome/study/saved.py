@@ -24,6 +24,7 @@ from medhome.study.results import (
     RiskModelResult,
     Savings,
 )
+from medhome.study.selection_results import Selection
 from medhome.study.truncation_results import Truncation
 
 _PARTS: dict[str, type] = {
@@ -36,6 +37,7 @@ _PARTS: dict[str, type] = {
     "savings": Savings,
     "completion": Completion,
     "truncation": Truncation,
+    "selection": Selection,
 }
 
 _LATER = frozenset(
