@@ -346,7 +346,12 @@ TABLES: tuple[Table, ...] = (
         },
         label="period",
     ),
-    Table("selection", "selection.effects", ("outcome",), {"estimate": Column("", "estimate", 2)}),
+    Table(
+        "selection",
+        "selection.effects",
+        ("outcome",),
+        {"estimate": Column("", "estimate", 2), "organizations": Column("organizations", "count")},
+    ),
 )
 
 WITH_INTERVAL = {
