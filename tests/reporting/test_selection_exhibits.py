@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pandas as pd
 from example import evaluation, report, selection, spec
 
@@ -56,12 +58,27 @@ def test_a_small_count_takes_another_with_it_that_would_give_it_away():
     assert "1,240" not in page.html()
 
 
+def test_leaving_by_period_and_visits_do_not_give_a_withheld_status_away():
+    """With four deaths and few entered the status "left" is withheld, whose number the exits would tell."""
+    found = selection(died=4)
+    members, crossovers = found.members.copy(), found.crossovers.copy()
+    members.loc[(members["arm"] == "treated") & (members["status"] == "entered"), "members"] = 0
+    crossovers.loc[(crossovers["arm"] == "treated") & (crossovers["seen_in"] == "comparison"), "members"] = 5
+    told = dataclasses.replace(found, members=members, crossovers=crossovers)
+    released, _ = release(evaluation(selection=told), 11)
+    left = released.selection.members.set_index(["arm", "status"])["members"]
+    assert pd.isna(left[("treated", "left")]) and left[("treated", "entered")] == 0
+    assert released.selection.exits["members"].isna().tolist() == [True, True, False, False]
+    assert released.selection.exits["per_1000"].isna().tolist() == [True, True, False, False]
+    # Five crossed over: so "nowhere" is withheld, and with it the members without visits.
+    assert released.selection.without_visits["members"].isna().tolist() == [True, False, False]
+
+
 def test_all_but_a_few_without_visits_is_a_small_count_too():
     found = selection()
     frame = found.without_visits.copy()
     frame.loc[frame["arm"] == "treated", "members"] = 18_595
-    told = Selection(**{f: getattr(found, f) for f in ("members", "crossovers", "exits", "effects")},
-                     without_visits=frame)  # fmt: skip
+    told = dataclasses.replace(found, without_visits=frame)
     released, _ = release(evaluation(selection=told), 11)
     assert released.selection.without_visits["members"].isna().tolist() == [True, False, False]
 

@@ -35,9 +35,21 @@ def release_selection(released: Selection, whole: Selection, floor: int) -> tupl
                 frame.loc[hidden[-1], ["members", *resting]] = math.nan
                 further += 1
         changed[name] = frame
+    # Who left in both periods together is (nearly) the status "left"; who was seen nowhere is a crossover.
+    hidden = _arms_without(changed["members"], "status", "left")
+    tells = changed["exits"]["arm"].isin(hidden) & changed["exits"]["members"].notna()
+    changed["exits"].loc[tells, ["members", *Selection.RESTING["exits"]]] = math.nan
+    further += int(tells.sum())
     without = released.without_visits.copy()
     others = (whole.without_visits["eligible"] - whole.without_visits["members"]).astype("float64")
-    tells = (others > 0) & (others < floor) & without["members"].notna()
+    hidden = _arms_without(changed["crossovers"], "seen_in", "not attributed")
+    tells = ((others > 0) & (others < floor)) | without["arm"].isin(hidden)
+    tells &= without["members"].notna()
     without.loc[tells, ["members", "share"]] = math.nan
     changed["without_visits"] = without
     return dataclasses.replace(released, **changed), further + int(tells.sum())
+
+
+def _arms_without(frame: pd.DataFrame, column: str, value: str) -> list[str]:
+    """The arms whose row of this value is withheld."""
+    return [str(a) for a in frame.loc[(frame[column] == value) & frame["members"].isna(), "arm"]]
