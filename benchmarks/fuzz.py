@@ -119,8 +119,8 @@ def table(rows: list[tuple[int, str, str, str, str]], notebooks: int, seconds: f
         "Exit codes: 1 a model refused, 2 study file, 4 input data, 5 disclosure refused.",
         "",
         *(["## Faults", "", *faults, ""] if faults else []),
-        f"{machine}, Python {platform.python_version()}; {versions}; {seconds / 60:.0f} minutes at the "
-        f"lowest priority; {dt.date.today()}.",
+        f"{machine}, Python {platform.python_version()}; {versions}; {seconds / 60:.0f} minutes, machine "
+        f"shared; {dt.date.today()}.",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
@@ -131,6 +131,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first folder")
     parser.add_argument("--notebooks", type=int, default=20, help="how many go through the notebooks too")
     parser.add_argument("--workers", type=int, default=1, help="processes that take folders side by side")
+    parser.add_argument("--minutes", type=float, help="begin no further folder after this long")
     parser.add_argument("--processor-seconds", type=int, default=120, help="longest time of one folder")
     parser.add_argument("--out", type=Path)
     wanted = parser.parse_args()
@@ -139,7 +140,7 @@ def main() -> None:
 
     every = max(1, wanted.folders // wanted.notebooks) if wanted.notebooks else 0
     began, rows, left = time.perf_counter(), [], wanted.notebooks
-    jobs = []
+    jobs, done = [], 0
     for seed in range(wanted.first, wanted.first + wanted.folders):
         with_notebooks = bool(left) and (seed - wanted.first) % every == every - 1
         left -= with_notebooks
@@ -148,7 +149,9 @@ def main() -> None:
     for _ in range(wanted.workers):
         free.put(Worker(wanted.processor_seconds))
 
-    def one(job: tuple[int, bool]) -> tuple[int, str, str, str, str]:
+    def one(job: tuple[int, bool]) -> tuple[int, str, str, str, str] | None:
+        if wanted.minutes and time.perf_counter() - began > 60 * wanted.minutes:
+            return None
         worker = free.get()
         try:
             return worker.folder(*job)
@@ -157,14 +160,19 @@ def main() -> None:
 
     with ThreadPoolExecutor(wanted.workers) as pool:
         for (seed, with_notebooks), row in zip(jobs, pool.map(one, jobs), strict=True):
+            if row is None:
+                continue
             rows.append(row)
+            done += with_notebooks
             note = " (with notebooks)" if with_notebooks else ""
             print(f"{seed:5} {row[1]:22} {row[3]:8}{note} {row[2][:80]}", flush=True)
             if row[4]:
                 print(f"      FAULT {row[4]}", flush=True)
     for _ in range(wanted.workers):
         free.get().end()
-    page = table(rows, wanted.notebooks - left, time.perf_counter() - began)
+    if len(rows) < len(jobs):
+        print(f"{len(jobs) - len(rows)} of {len(jobs)} folders were left: {wanted.minutes} minutes are over")
+    page = table(rows, done, time.perf_counter() - began)
     print(page)
     if wanted.out:
         wanted.out.parent.mkdir(parents=True, exist_ok=True)

@@ -62,10 +62,12 @@ def test_cells_are_copies_times_the_worlds_own(chains):
 
 def test_the_page_says_how_long_each_took(folders, chains):
     scan = data_room.scan(folders[1])
+    spent = {part: {"seconds": 0.5, "cpu_seconds": 0.75} for part in ("opened", "rules", "digests")}
     sizes = {
         label: {
             "count": data_room.counted(folders[1]),
             "chain": {**found, "peak_gib": 0.5, "seconds": seconds, "cpu_seconds": seconds},
+            "check": spent,
             "scan": {**scan, "peak_gib": None, "seconds": 0.5, "cpu_seconds": 0.25},
             "load": 1.0,
         }
@@ -74,7 +76,14 @@ def test_the_page_says_how_long_each_took(folders, chains):
     text = data_room.page(sizes, argparse.Namespace(lines=100, world="small", repeats=REPEATS))
     assert "| chain over scan | 4.0 | 9.0 |" in text
     assert "Doubling the rows takes 2.25 times as long" in text
+    assert "| all rules of the input checks, s | 0.5 (0.8 of processors) |" in text
     assert "not measured" in text
+
+
+def test_rules_and_digests_are_timed_apart(folders):
+    found = data_room.check(folders[1])
+    assert list(found) == ["opened", "rules", "digests"]
+    assert all(part["seconds"] > 0 for part in found.values())
 
 
 def test_memory_is_that_of_the_process_it_started(folders):

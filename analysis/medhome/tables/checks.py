@@ -44,16 +44,21 @@ def check_inputs(
     """
     folder = Path(folder)
     with reading(str(folder)):
-        found = [row for table in inputs for row in _table_rules(con, table, spec)]
-        found += _enrolment_rules(con, inputs)
-        found += _roster_rules(con, inputs, spec)
-        found += period_rules(con, spec)
+        rules = input_rules(con, inputs, spec)
         files = input_files(con, list(inputs), folder, spec.data.source)
-    rules = pd.DataFrame(found, columns=list(COLUMNS)).astype({"share": float, "dollars_usd": float})
     errors = rules[(rules["severity"] == "error") & (rules["count"] > 0)]
     if len(errors):
         raise DataProblem(_message(folder, errors))
     return rules, files
+
+
+def input_rules(con: Engine, inputs: Mapping[str, ibis.Table], spec: StudySpec) -> pd.DataFrame:
+    """What every rule found in the input tables: `DataQuality.rules`; nothing is refused."""
+    found = [row for table in inputs for row in _table_rules(con, table, spec)]
+    found += _enrolment_rules(con, inputs)
+    found += _roster_rules(con, inputs, spec)
+    found += period_rules(con, spec)
+    return pd.DataFrame(found, columns=list(COLUMNS)).astype({"share": float, "dollars_usd": float})
 
 
 def _table_rules(con: Engine, table: str, spec: StudySpec) -> list[tuple]:
