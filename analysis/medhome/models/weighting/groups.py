@@ -10,8 +10,8 @@ import pandas as pd
 
 from medhome.study.problems import ModelRefusal
 
-TWO = ("treated", "comparison")
-FOUR = ("treated, before", "treated, after", "comparison, before", "comparison, after")
+TWO: tuple[str, ...] = ("treated", "comparison")
+FOUR: tuple[str, ...] = ("treated, before", "treated, after", "comparison, before", "comparison, after")
 
 
 @dataclass(frozen=True, kw_only=True)
