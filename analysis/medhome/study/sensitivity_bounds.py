@@ -18,7 +18,7 @@ class SensitivityResult:
     kind: one of `KINDS`. effect: which effect, in words. estimate, se: the event study's own; original: its
     interval, which takes trends as parallel. frame: one row per bound, ``M`` (for relative magnitudes a
     multiple of the largest change before the start; for smoothness in units of the outcome, the largest
-    change of slope from period to period), ``lower``, ``upper``. breakdown: the largest M at which the
+    change of slope from period to period), ``lower``, ``upper``. breakdown: the M up to which the
     interval leaves zero out, found to 0.001 of M or of its own size; 0 where it holds zero at M = 0 already,
     infinite where no M brings zero in. rule: how the interval is made. warnings: one sentence each.
 

@@ -160,7 +160,7 @@ def test_the_set_covers_trends_at_the_bound():
     rng = np.random.default_rng([20, 3])
     sigma = 0.02 * (0.5 * np.eye(5) + 0.5)
     trends = np.array([-0.3, -0.2, -0.1, 0.1, 0.2])  # steps of 0.1
-    draws = rng.multivariate_normal(trends + np.array([0, 0, 0, 1, 1]), sigma, size=150)
+    draws = rng.multivariate_normal(trends + np.array([0, 0, 0, 1, 1]), sigma, size=100)
     inside = 0
     for beta in draws:
         fit = LeastFavourable(beta=beta, sigma=sigma, pre=3, effect=np.eye(2)[0], kind="relative-magnitudes")

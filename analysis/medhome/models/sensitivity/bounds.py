@@ -171,7 +171,7 @@ def _unit(kind: str, b: np.ndarray, S: np.ndarray, pre: int) -> float:
 
 
 def _breakdown(interval: Callable[[float], tuple[float, float]], unit: float) -> float:
-    """The largest M whose interval leaves zero out: doubled until it does not, then halved."""
+    """The M up to which the interval leaves zero out: doubled until it does not, then halved."""
 
     def excludes(m: float) -> bool:
         low, high = interval(m)
@@ -179,13 +179,12 @@ def _breakdown(interval: Callable[[float], tuple[float, float]], unit: float) ->
 
     if not excludes(0.0):
         return 0.0
-    high = unit
+    low, high = 0.0, unit / 64  # from small steps up, so that the first M that brings zero in is found
     while excludes(high):
-        high *= 2
+        low, high = high, 2 * high
         if high > 1e6 * unit:
             return float("inf")
-    low = 0.0 if high == unit else high / 2
-    while high - low > TOLERANCE * min(1.0, unit, max(high, 1e-12)) / 4:
+    while high - low > TOLERANCE * min(1.0, unit, high) / 4:
         middle = (low + high) / 2
         if excludes(middle):
             low = middle
