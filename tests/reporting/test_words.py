@@ -387,3 +387,38 @@ def test_nothing_breaks_when_nothing_could_be_estimated():
     )
     assert "withheld or could not be estimated" in words.effect(did, SPEC)
     assert all("None" not in text and "nan" not in text for text in all_words(did=did))
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule", "look_back"),
+    [
+        ({}, "in the 12 months before the baseline; the practice stays the same", "before the first month"),
+        (
+            {"population": "dynamic", "freeze": "year", "lookback_months": 24},
+            "in the 24 months before each year of the study; the rule is applied afresh and alike",
+            "attributed afresh and alike in both arms",
+        ),
+        (
+            {"population": "dynamic", "freeze": "period", "method": "roster"},
+            "in the first month of the baseline and of the start",
+            "attributed afresh and alike in both arms",
+        ),
+        ({"population": "stable"}, "the same rule puts into the same arm", "again before the start"),
+        (
+            {"population": "market", "method": "stepwise", "specialties": ["Cardiology", "nephrology "]},
+            "(members without any: of visits to cardiology and nephrology)",
+            "before the first month analysed",
+        ),
+        (
+            {"method": "roster"},
+            "the provider-attribution table says in the first month of the baseline",
+            "payer's",
+        ),
+    ],
+)
+def test_the_page_says_who_is_followed_and_where_the_look_back_lies(changes, rule, look_back):
+    plain = SPEC.model_dump()
+    plain["attribution"] |= changes
+    study = type(SPEC).model_validate(plain)
+    assert rule in study_words.attribution_rule(study)
+    assert look_back in study_words.look_back(study)

@@ -57,7 +57,7 @@ def cohort_flow(report: ReleasedRun) -> Block:
     """Exhibit T1: who is left after each eligibility rule."""
     attrition = report.evaluation.attrition
     return (
-        paragraphs([cohort_words.who_is_left(attrition, report.spec)])
+        paragraphs([cohort_words.who_is_left(attrition, report.spec), study_words.look_back(report.spec)])
         + cohort_exhibits.cohort_flow(attrition, report.spec).block()
     )
 

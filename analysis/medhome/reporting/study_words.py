@@ -113,6 +113,30 @@ def attribution_rule(spec: StudySpec) -> str:
     return f"{how}{when}; {_AFTERWARDS[choices.population]}"
 
 
+def look_back(spec: StudySpec) -> str:
+    """Where the months lie from which attribution is read, and why that may be."""
+    choices = spec.attribution
+    if choices.method == "rule":
+        return ""
+    if choices.population == "dynamic":
+        return (
+            "Members are attributed afresh and alike in both arms: months of the study decide on later ones, "
+            "and a program that brings its members to their doctor changes who is counted."
+        )
+    if choices.population == "stable":
+        return (
+            "Who is compared was seen before the baseline and again before the start: months of the study "
+            "decide on it, alike in both arms."
+        )
+    return (
+        "Attribution is read from what lies before the first month analysed, so that no month of the study "
+        "decides on who is in it."
+        if choices.method != "roster"
+        else "Attribution is the payer's in the first month analysed; what that looks back on is the payer's "
+        "rule."
+    )
+
+
 _AFTERWARDS = {
     "intention_to_treat": "the practice stays the same afterwards",
     "dynamic": "the rule is applied afresh and alike in both arms; members change arm with their practice",
