@@ -210,6 +210,7 @@ def test_not_yet_treated_units_stand_in_where_nobody_is_never_treated():
     assert found.table["group"].unique().tolist() == [3.0]
     assert found.table["time"].max() == 4.0
     assert any("no comparison unit is left after the start of the wave 5" in w for w in found.warnings)
+    assert any("wave 3: no comparison unit, or none treated, at 5, 6: left out" in w for w in found.warnings)
 
 
 def test_unbalanced_panel_uses_units_seen_at_both_times_of_a_cell():

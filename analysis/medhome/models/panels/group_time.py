@@ -22,6 +22,7 @@ from medhome.models.panels.doubly_robust import METHODS
 from medhome.models.panels.group_time_cells import (
     Cell,
     GroupTime,
+    cells_of,
     listed,
     panel_cells,
     repeated_cells,
@@ -147,7 +148,7 @@ def group_time_effects(
                 f"unbalanced panel: {short} of {data.units * len(data.times)} unit-times are not there; each "
                 "group-time effect uses the units seen at both of its times"
             )
-    return _assemble(data, found, unit_first, unit_weight, cluster, anticipation, warnings)
+    return _assemble(data, found, unit_first, unit_weight, cluster, base, anticipation, warnings)
 
 
 def _waves(data: PanelData, control: str, anticipation: float, warnings: list[str]) -> np.ndarray:
@@ -183,7 +184,7 @@ def _waves(data: PanelData, control: str, anticipation: float, warnings: list[st
 
 def _assemble(
     data: PanelData, found: list[Cell], first: np.ndarray, weights: np.ndarray, cluster: np.ndarray,
-    anticipation: float, warnings: list[str],
+    base: str, anticipation: float, warnings: list[str],
 ) -> GroupTime:
     # A wave without a cell after its start has nothing to say about effects (the last wave, where everybody
     # is treated in the end): its cells are left out, and named.
@@ -194,6 +195,13 @@ def _assemble(
             f"no comparison unit is left after the start of the wave {listed(np.array(lost))}: left out"
         )
     found = sorted((f for f in found if f.group in late), key=lambda f: (f.group, f.t))
+    there = {(f.group, f.t) for f in found}
+    for g in sorted(late):
+        gone = [t for _, t, _ in cells_of(data, np.array([g]), base, anticipation) if (g, t) not in there]
+        if gone:
+            warnings.append(
+                f"wave {g:g}: no comparison unit, or none treated, at {listed(data.times[gone])}: left out"
+            )
     if not found:
         raise ModelRefusal("no group-time effect: no unit is untreated at any time after another's treatment")
     influence = np.zeros((len(first), len(found)))

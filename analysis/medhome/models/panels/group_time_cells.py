@@ -130,9 +130,10 @@ def _comparison(
     return (never | (first > data.times[later] + anticipation)) & (first != group)
 
 
-def _cells(
+def cells_of(
     data: PanelData, waves: np.ndarray, base: str, anticipation: float
 ) -> Iterator[tuple[float, int, int]]:
+    """Wave, position of the time and of its base, for every cell that has a base."""
     for group in waves:
         for t in range(len(data.times)):
             b = base_position(data.times, group, t, base, anticipation)
@@ -149,7 +150,7 @@ def panel_cells(
     batches: dict[tuple, list[tuple[float, int, int]]] = {}
     varying_x, varying_w = units.x.ndim == 3, bool((np.nanstd(units.w, axis=1) > 0).any())
     complete = not np.isnan(units.y).any()
-    for group, t, b in _cells(data, waves, base, anticipation):
+    for group, t, b in cells_of(data, waves, base, anticipation):
         if t == b:
             found.append(Cell(group, t, b, None, 0, np.zeros(0, np.int64), 0, 0))
             continue
@@ -186,7 +187,7 @@ def repeated_cells(
     """Cells of repeated cross-sections, one by one; both groups must be there at both times."""
     found: list[Cell] = []
     trimmed: dict[float, int] = {}
-    for group, t, b in _cells(data, waves, base, anticipation):
+    for group, t, b in cells_of(data, waves, base, anticipation):
         if t == b:
             found.append(Cell(group, t, b, None, 0, np.zeros(0, np.int64), 0, 0))
             continue
