@@ -46,7 +46,21 @@ def test_row_order_and_file_cuts_change_nothing(con, dozen_built, tmp_path, seed
     )
 
 
-@settings(max_examples=5)
+@pytest.fixture(scope="module")
+def varied_folder(tmp_path_factory):
+    """The dozen with an infant (M03), employers G1 (M02, M05) and G2 (M14), renal failure (M04), a hospice
+    (M13) and two deaths."""
+    tables = dozen.frames()
+    people, lines = tables["eligibility"], tables["medical_claim"]
+    people.loc[people["person_id"] == "M03", "birth_date"] = "2007-06-15"
+    people["group_id"] = people["person_id"].map({"M02": "G1", "M05": "G1", "M14": "G2"})
+    people["hospice_flag"] = (people["person_id"] == "M13").astype(int)
+    people.loc[people["person_id"] == "M09", "death_date"] = "2008-06-30"
+    lines.loc[lines["claim_id"] == "V04", "diagnosis_code_1"] = "5856"
+    return dozen.write(tmp_path_factory.mktemp("varied"), tables)
+
+
+@settings(max_examples=8)
 @given(
     age_min=st.integers(0, 30),
     width=st.integers(0, 60),
@@ -54,11 +68,33 @@ def test_row_order_and_file_cuts_change_nothing(con, dozen_built, tmp_path, seed
     pharmacy=st.booleans(),
     run_out=st.integers(0, 3),
     cap=st.sampled_from([None, 1000, 2000]),
+    rule=st.sampled_from(["total", "continuous"]),
+    infants=st.sampled_from(["separate", "children", "exclude"]),
+    special=st.sampled_from(["keep", "separate", "exclude"]),
+    decedents=st.sampled_from(["keep", "exclude"]),
+    groups=st.sampled_from([[], ["G1"], ["G1", "G2"]]),
 )
 def test_what_a_rule_drops_is_what_is_missing_after_it(
-    con, dozen_folder, age_min, width, min_months, pharmacy, run_out, cap
+    con,
+    varied_folder,
+    age_min,
+    width,
+    min_months,
+    pharmacy,
+    run_out,
+    cap,
+    rule,
+    infants,
+    special,
+    decedents,
+    groups,
 ):
     spec = dozen.study(
+        population__min_months_rule=rule,
+        population__infants=infants,
+        population__special_categories=special,
+        population__decedents=decedents,
+        population__employer_groups_excluded=groups,
         population__age_min=age_min,
         population__age_max=age_min + 35 + width,
         population__min_months=min_months,
@@ -67,7 +103,7 @@ def test_what_a_rule_drops_is_what_is_missing_after_it(
         outcomes__cap_usd_per_year=cap,
         periods__run_out_months=run_out,
     )
-    built = dozen.build(con, dozen_folder, spec, {"intercept": 100.0})
+    built = dozen.build(con, varied_folder, spec, {"intercept": 100.0})
     frame = built.panel.attrition.frame
     for _arm, steps in frame.groupby("arm"):
         steps = steps.sort_values("step")

@@ -15,6 +15,7 @@ from medhome.models.code_systems import code_systems
 from medhome.models.completeness import completeness
 from medhome.models.encounters import capitation_shift
 from medhome.models.identities import identities
+from medhome.models.left_out import left_out
 from medhome.study.cells import Cells
 from medhome.study.completion_results import Completion
 from medhome.study.display import absent, count, interval, listed, month, share, usd
@@ -68,6 +69,7 @@ def run_all(
     """
     return (
         *_design(spec),
+        *left_out(spec),
         *_power(did, spec),
         *_organizations(did),
         *_before_the_start(did),

@@ -13,7 +13,8 @@ from medhome.study.spec import StudySpec
 OUTCOME = "allowed_capped"
 Column = tuple[str, ...]
 """Terms that share a coefficient: one term, or age bands joined for want of members."""
-_AGE_SEX, _CONDITION = "age_sex:", "condition:"
+_AGE_SEX, _CONDITION, _SPECIAL = "age_sex:", "condition:", "special:"
+_INFANTS = "0"
 _COLLINEAR = 1e-9
 
 
@@ -22,21 +23,23 @@ def choose(
 ) -> tuple[list[Column], dict[str, str], list[str]]:
     """The design's columns, each term's place (fitted, reference, merged) and notes."""
     prefixes: dict[str, tuple[str, ...]] = {
-        "age-sex-conditions": (_AGE_SEX, _CONDITION),
-        "age-sex": (_AGE_SEX,),
+        "age-sex-conditions": (_AGE_SEX, _CONDITION, _SPECIAL),
+        "age-sex": (_AGE_SEX, _SPECIAL),
         "none": (),
     }
     offered = [t for t in labels if t.startswith(prefixes[spec.risk.model])]
     least = spec.risk.min_members_per_term
     members = {t: int(data[t].sum()) for t in offered}
     bands = [t for t in offered if t.startswith(_AGE_SEX)]
-    pooled = _pooled(bands, members, least)
+    infants = _infants(bands, members, least) if spec.population.infants == "separate" else []
+    own = {t for c in infants for t in c}
+    pooled = [*infants, *_pooled([b for b in bands if b not in own], members, least)]
     place = dict.fromkeys(offered, "fitted")
     if bands and bool((data[bands].sum(axis=1) == 1).all()):
         exposure: dict[Column, int] = {c: sum(int((data[t] * data["w"]).sum()) for t in c) for c in pooled}
         _, largest = max((exposure[c], c) for c in pooled)
         place.update(dict.fromkeys(largest, "reference"))
-    few = [c for c in pooled if sum(members[t] for t in c) < least]
+    few = [c for c in pooled if c not in infants and sum(members[t] for t in c) < least]
     rare = [t for t in offered if t not in bands and members[t] < least]
     merged = [t for c in [*few, *((t,) for t in rare)] for t in c if place[t] == "fitted"]
     place.update(dict.fromkeys(merged, "merged"))
@@ -46,7 +49,14 @@ def choose(
             f"Terms with fewer than {least} members to fit on are merged into the reference group of the "
             f"risk model: {', '.join(labels[t] for t in merged)}."
         )
-    shared = [" with ".join(labels[t] for t in c) for c in pooled if len(c) > 1 and place[c[0]] != "merged"]
+    for c in infants:
+        if sum(members[t] for t in c) < least:
+            notes.append(
+                "Infants have a term of their own in the risk model, which rests on fewer than "
+                f"{least} members."
+            )
+    later = [c for c in pooled if c not in infants and len(c) > 1 and place[c[0]] != "merged"]
+    shared = [" with ".join(labels[t] for t in c) for c in later]
     if shared:
         notes.append(
             f"Age bands with fewer than {least} members to fit on share a coefficient with the next one: "
@@ -54,6 +64,25 @@ def choose(
         )
     conditions = [(t,) for t in offered if t not in bands]
     return [c for c in [*pooled, *conditions] if place[c[0]] == "fitted"], place, notes
+
+
+def _infants(bands: Sequence[str], members: Mapping[str, int], least: int) -> list[Column]:
+    """Infants' bands apart from everybody's, by sex where each sex has enough members, else together.
+
+    Where the fit has no infant at all there is nothing to keep apart, and infants go with the youngest
+    children.
+
+    >>> _infants(["age_sex:F0", "age_sex:F1-4", "age_sex:M0"], {"age_sex:F0": 3, "age_sex:M0": 80}, 50)
+    [('age_sex:F0', 'age_sex:M0')]
+    >>> _infants(["age_sex:F0", "age_sex:F1-4", "age_sex:M0"], {"age_sex:F0": 0, "age_sex:M0": 0}, 50)
+    []
+    """
+    found = [b for b in bands if b[len(_AGE_SEX) + 1 :] == _INFANTS]
+    if not sum(members[b] for b in found):
+        return []
+    if all(members[b] >= least for b in found):
+        return [(b,) for b in found]
+    return [tuple(found)]
 
 
 def _pooled(bands: Sequence[str], members: Mapping[str, int], least: int) -> list[Column]:

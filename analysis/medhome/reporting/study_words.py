@@ -90,9 +90,25 @@ def population_rule(spec: StudySpec) -> str:
         rules.append("with pharmacy benefits")
     if spec.population.capitated_months == "drop":
         rules.append("not capitated in the month")
+    rules += _left_out(spec)
     if spec.population.min_months > 1:
-        rules.append(f"at least {count(spec.population.min_months)} months in the study")
+        together = " in a row" if spec.population.min_months_rule == "continuous" else " in the study"
+        rules.append(f"at least {count(spec.population.min_months)} months{together}")
     return f"Members {listed(rules)}"
+
+
+def _left_out(spec: StudySpec) -> list[str]:
+    """Who else is left out, in words that go on after "members"."""
+    who, found = spec.population, []
+    if who.infants == "exclude":
+        found.append("from the month of the first birthday on")
+    if who.employer_groups_excluded:
+        found.append(f"not covered through {listed(list(who.employer_groups_excluded))}")
+    if who.special_categories == "exclude":
+        found.append("without end-stage renal disease, transplant or hospice before the baseline")
+    if who.decedents == "exclude":
+        found.append("alive through the last month analysed (a sensitivity analysis)")
+    return found
 
 
 def attribution_rule(spec: StudySpec) -> str:

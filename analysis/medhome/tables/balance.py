@@ -13,6 +13,7 @@ from medhome.study.cells import WEIGHT_SCALE
 from medhome.study.results import Cohort
 from medhome.study.spec import StudySpec
 from medhome.tables.arms import ARMS, COMPARISON, TREATED
+from medhome.tables.conditions import ADULT
 from medhome.tables.engine import fetch
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _balance(panel: Panel, spec: StudySpec) -> pd.DataFrame:
     characteristics: list[tuple[str, str, str, np.ndarray]] = [
         ("age", "Age", "years", rows["age"].to_numpy(dtype=float)),
         ("female", "Women and girls", "share", (rows["sex"] == "F").to_numpy(dtype=float)),
-        ("children", "Children (under 18)", "share", (rows["stratum"] == "children").to_numpy(dtype=float)),
+        ("children", "Children (under 18)", "share", (rows["age"] < ADULT).to_numpy(dtype=float)),
     ]
     characteristics += [(t, label, "share", rows[t].to_numpy(dtype=float)) for t, label in conditions.items()]
     pmpm = rows["cost_cents"].to_numpy(dtype=float) / 100 / weight

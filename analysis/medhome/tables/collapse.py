@@ -65,6 +65,8 @@ def panel_sum(table: Table, outcome: str) -> IntegerScalar:
 def indicator(members: Table, term: str) -> IntegerColumn:
     """Whether each member has a term of the risk model: 0 or 1."""
     kind, _colon, name = term.partition(":")
+    if kind == "special":
+        return (members.special.fill_null("") == name).cast("int8")
     return members[term] if kind == "condition" else (members.band == name).cast("int8")
 
 

@@ -11,9 +11,10 @@ import re
 
 import ibis
 from ibis import _
-from ibis.expr.types import Table
+from ibis.expr.types import StringValue, Table
 
 from medhome.study.periods import month_start
+from medhome.study.population_choices import SPECIAL_CATEGORIES
 from medhome.study.spec import StudySpec
 from medhome.tables.claims import codelist, counted, is_void, month_of
 
@@ -44,7 +45,10 @@ def band_name(first: int) -> str:
 
 
 def term_labels(spec: StudySpec) -> dict[str, str]:
-    """Every term that the risk model may have, with its label: age-sex bands, then conditions."""
+    """Every term that the risk model may have, with its label: age-sex bands, conditions, special categories.
+
+    The last only where the study keeps them separate: their cost then has a term of its own.
+    """
     if spec.risk.model == "none":
         return {}
     terms = {}
@@ -55,21 +59,33 @@ def term_labels(spec: StudySpec) -> dict[str, str]:
             terms[f"age_sex:{sex}{band_name(first)}"] = f"{who} under 1" if first == 0 else f"{who} {ages}"
     if spec.risk.model == "age-sex-conditions":
         terms |= {f"condition:{name}": label for name, label in condition_labels().items()}
+    if spec.population.special_categories == "separate":
+        terms |= {f"special:{name}": label for name, label in SPECIAL_CATEGORIES.items()}
     return terms
 
 
 def with_bands(persons: Table, spec: StudySpec) -> Table:
     """People with ``age`` (completed years in the first baseline month), ``band`` (like F18-24), ``stratum``.
 
-    People born after that month count as age 0.
+    People born after that month count as age 0. Strata are those of `STRATA`; infants count as children where
+    the study asks for it, and members of a special category are a stratum of their own where it asks for that
+    (``persons`` then has ``special``).
     """
     age = ((spec.periods.baseline.first - persons.birth_month) / 12).floor().cast("int32")
     table = persons.mutate(age=ibis.greatest(age, 0))
     steps = [(table.age >= first, band_name(first)) for first in reversed(AGE_BANDS)]
     return table.mutate(
         band=table.sex + ibis.cases(*steps, else_=band_name(0)),
-        stratum=ibis.ifelse(table.age >= ADULT, "adults", "children"),
+        stratum=_stratum(table, spec),
     )
+
+
+def _stratum(table: Table, spec: StudySpec) -> StringValue:
+    young = "children" if spec.population.infants == "children" else "infants"
+    by_age = ibis.cases((table.age >= ADULT, "adults"), (table.age >= 1, "children"), else_=young)
+    if spec.population.special_categories != "separate":
+        return by_age
+    return ibis.coalesce(table.special, by_age)
 
 
 def conditions(inputs: dict[str, Table], persons: Table, spec: StudySpec) -> Table:

@@ -8,10 +8,11 @@ same rule; no later month does, whatever the spans say.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import ibis
 from ibis import _
-from ibis.expr.types import StringValue, Table
+from ibis.expr.types import IntegerValue, StringValue, Table
 
 from medhome.study.cells import WEIGHT_SCALE
 from medhome.study.periods import month_end, month_start
@@ -23,7 +24,7 @@ MID_MONTH_DAY = 15
 EXPOSURE = WEIGHT_SCALE
 """Exposure of a whole member-month, in thousandths."""
 
-FLAGS = ("medical", "pharmacy", "payer", "claims")
+FLAGS = ("medical", "pharmacy", "payer", "claims", "groups")
 
 
 def people(eligibility: Table, spec: StudySpec) -> Table:
@@ -74,6 +75,7 @@ def exposed(
     months: tuple[int, ...],
     payer_types: list[str],
     rule: str = "mid_month",
+    groups_excluded: Sequence[str] = (),
 ) -> Table:
     """In which months was each person enrolled, for how much of the month, and with which benefits?
 
@@ -83,12 +85,14 @@ def exposed(
         rule: enrolled on the 15th ("mid_month"), on the first day ("first_of_month"), on at least one day
             ("any_day"), on every day ("full_month"), or covered days over days of the month
             ("day_fraction"; days after the death do not count).
+        groups_excluded: employer groups (``group_id``) whose months are told apart.
 
     One row per person and month: ``person_key``, ``month``, ``w`` (exposure in thousandths), and ``medical``,
-    ``pharmacy``, ``payer``, ``claims`` (0 or 1). A span has the first three when it has the benefit, or is of
-    a payer that counts; it has ``claims`` when care is not capitated, so that claims show its cost. By the
-    rules of one day or of any day a month has what one of its spans has (``claims``: what all have); by those
-    that count days, what every covered day has.
+    ``pharmacy``, ``payer``, ``claims``, ``groups`` (0 or 1). A span has the first three when it has the
+    benefit, or is of a payer that counts; it has ``claims`` when care is not capitated, so that claims show
+    its cost, and ``groups`` when it is not of an employer group told apart. By the rules of one day or of any
+    day a month has what one of its spans has (``claims``, ``groups``: what all have); by those that count
+    days, what every covered day has.
 
     >>> spans = ibis.memtable(
     ...     [("A", dt.date(2008, 1, 16), dt.date(2008, 3, 14), "commercial", 1, 0, 0)],
@@ -106,17 +110,26 @@ def exposed(
     """
     if rule not in EXPOSURE_RULES:
         raise ValueError(f"{rule!r} is not an exposure rule; rules are {', '.join(EXPOSURE_RULES)}")
-    pieces = _pieces(eligibility, persons, months, payer_types, rule)
+    pieces = _pieces(eligibility, persons, months, payer_types, rule, groups_excluded)
     if rule in ("full_month", "day_fraction"):
         return _by_days(pieces, rule)
     found = pieces.group_by("person_key", "month").aggregate(
-        medical=_.medical.max(), pharmacy=_.pharmacy.max(), payer=_.payer.max(), claims=_.claims.min()
+        medical=_.medical.max(),
+        pharmacy=_.pharmacy.max(),
+        payer=_.payer.max(),
+        claims=_.claims.min(),
+        groups=_.groups.min(),
     )
     return found.mutate(w=ibis.literal(EXPOSURE, "int32"))
 
 
 def _pieces(
-    eligibility: Table, persons: Table, months: tuple[int, ...], payer_types: list[str], rule: str
+    eligibility: Table,
+    persons: Table,
+    months: tuple[int, ...],
+    payer_types: list[str],
+    rule: str,
+    groups_excluded: Sequence[str],
 ) -> Table:
     """The part of each span that lies in each month in which it counts: its first and last day there."""
     of_rule = {"mid_month": (MID_MONTH_DAY,) * 2, "first_of_month": (1, 1)}
@@ -135,6 +148,7 @@ def _pieces(
         pharmacy=eligibility.x_pharmacy_benefit.cast("int8"),
         payer=payer.isin(wanted).cast("int8") if wanted else ibis.literal(1, "int8"),
         claims=(1 - eligibility.x_capitated).cast("int8"),
+        groups=_not_of(eligibility, groups_excluded),
     )
     known = persons.select("person_key", "person_id", "death_month", "death_date")
     keyed = spans.join(known, "person_id")
@@ -193,6 +207,13 @@ def _area(eligibility: Table, kind: str) -> StringValue:
     column = eligibility["state" if kind == "state" else "zip_code"].strip().upper()
     place = column.substr(0, 3) if kind == "zip3" else column
     return place.nullif("")
+
+
+def _not_of(eligibility: Table, groups: Sequence[str]) -> IntegerValue:
+    """Whether a span is not of one of these employer groups; a span without a group is not."""
+    if not groups:
+        return ibis.literal(1, "int8")
+    return (~eligibility.group_id.fill_null("").isin(list(groups))).cast("int8")
 
 
 def _far():

@@ -18,7 +18,16 @@ from ibis.expr.types import Table
 from medhome.study.problems import DataProblem
 from medhome.study.results import PRICES, Attrition, without_rows
 from medhome.study.spec import StudySpec
-from medhome.tables import arms, claims, cohort, conditions, member_months, populations, prices
+from medhome.tables import (
+    arms,
+    claims,
+    cohort,
+    conditions,
+    member_months,
+    populations,
+    prices,
+    special,
+)
 from medhome.tables.deflation import in_base_dollars
 from medhome.tables.engine import fetch
 from medhome.tables.truncation import cap_cents, cap_trend, capped
@@ -43,8 +52,8 @@ class Panel:
     months: one row per member-month: ``person_key``, ``month``, ``w`` (exposure in thousandths), ``lines``,
         and ``<outcome>_cents`` for each of `OUTCOMES`: the cost of the month, however short the exposure.
     members: one row per member: ``person_key``, ``person_id``, ``practice_id``, ``organization_id``, ``arm``,
-        ``stratum``, ``age``, ``sex``, ``band``, and one 0/1 column per condition (``condition:diabetes``);
-        ``expected_cents`` (PMPM) once scored.
+        ``stratum``, ``age``, ``sex``, ``band``, ``special`` (where the study asks for it), and one 0/1 column
+        per condition (``condition:diabetes``); ``expected_cents`` (PMPM) once scored.
     categories: one row per person, month and kind of service with cost: ``person_key``, ``month``,
         ``category``, ``lines``, ``allowed_cents``, ``paid_cents``; also of people outside the cohort.
     terms: terms of the risk model and their labels.
@@ -97,7 +106,8 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
     costs more than $30 million.
     """
     analysed = spec.periods.analysed
-    persons = _keep(con, "medhome_people", member_months.people(inputs["eligibility"], spec))
+    _refuse_unknown_groups(inputs["eligibility"], spec)
+    persons = _keep(con, "medhome_people", _persons(inputs, spec))
 
     practices = arms.practices(inputs, spec)
     population = populations.populate(con, inputs, persons, practices, spec)
@@ -109,7 +119,12 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
 
     exposure = population.rekeyed(
         member_months.exposed(
-            inputs["eligibility"], persons, analysed, spec.population.payer_types, spec.population.exposure
+            inputs["eligibility"],
+            persons,
+            analysed,
+            spec.population.payer_types,
+            spec.population.exposure,
+            spec.population.employer_groups_excluded,
         )
     )
     flagged = _keep(
@@ -155,6 +170,28 @@ def _keep(con: Any, name: str, expr: Table) -> Table:
     return con.create_table(name, expr, overwrite=True)
 
 
+def _persons(inputs: dict[str, Table], spec: StudySpec) -> Table:
+    """`member_months.people`, with ``special`` (null: none) where the study asks about special categories."""
+    persons = member_months.people(inputs["eligibility"], spec)
+    if spec.population.special_categories == "keep":
+        return persons
+    joined = persons.left_join(special.special(inputs, spec), "person_id")
+    return joined.drop("person_id_right")
+
+
+def _refuse_unknown_groups(eligibility: Table, spec: StudySpec) -> None:
+    """A group left out by a name that nobody has would leave out nobody, without a word."""
+    wanted = spec.population.employer_groups_excluded
+    if not wanted:
+        return
+    known = fetch(eligibility.filter(_.group_id.isin(wanted)).select("group_id").distinct())["group_id"]
+    if absent := sorted(set(wanted) - set(known)):
+        raise DataProblem(
+            f"eligibility, column group_id: no row has {', '.join(map(repr, absent))}; correct "
+            "population.employer_groups_excluded of the study file"
+        )
+
+
 def _with_cost(flagged: Table, categories: Table) -> Table:
     cost = categories.group_by("person_key", "month").aggregate(
         lines=_.lines.sum(), allowed_cents=_.allowed_cents.sum(), paid_cents=_.paid_cents.sum()
@@ -193,6 +230,9 @@ def _terms_present(members: Table, spec: StudySpec) -> dict[str, str]:
     if names:
         anyone = fetch(members.aggregate(**{name: members[name].max() for name in names})).iloc[0]
         present |= {name for name in names if anyone[name]}
+    if "special" in members.columns:
+        found = fetch(members.select("special").distinct())["special"].dropna()
+        present |= {f"special:{name}" for name in found}
     return {term: label for term, label in labels.items() if term in present}
 
 
