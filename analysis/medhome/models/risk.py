@@ -87,7 +87,7 @@ def fit(rows: Rows, spec: StudySpec) -> RiskModel:
     Weighted least squares of ``allowed_capped`` PMPM with member-months as weights, on the comparison arm's
     baseline rows. One age-sex band, the largest, is the reference. An age band with fewer than
     ``spec.risk.min_members_per_term`` members shares the coefficient of the next one of the same sex
-    (infants never do: both sexes share one), another term with so few is merged into the reference, and a
+    (infants never do: their sexes share one), another term with so few is merged into the reference, and a
     term that others determine is dropped, each with a
     note. Standard errors are cluster-robust by practice, factor
     G/(G-1) * (N-1)/(N-K). Accuracy and calibration are judged on practices left out of the fit (five folds

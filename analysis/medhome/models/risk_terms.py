@@ -34,6 +34,7 @@ def choose(
     infants = _infants(bands, members, least) if spec.population.infants == "separate" else []
     own = {t for c in infants for t in c}
     pooled = [*infants, *_pooled([b for b in bands if b not in own], members, least)]
+    pooled.sort(key=lambda column: bands.index(column[0]))
     place = dict.fromkeys(offered, "fitted")
     if bands and bool((data[bands].sum(axis=1) == 1).all()):
         exposure: dict[Column, int] = {c: sum(int((data[t] * data["w"]).sum()) for t in c) for c in pooled}
@@ -67,22 +68,22 @@ def choose(
 
 
 def _infants(bands: Sequence[str], members: Mapping[str, int], least: int) -> list[Column]:
-    """Infants' bands apart from everybody's, by sex where each sex has enough members, else together.
+    """Infants' bands apart from everybody's: by sex, a sex with few members together with the largest one.
 
     Where the fit has no infant at all there is nothing to keep apart, and infants go with the youngest
     children.
 
     >>> _infants(["age_sex:F0", "age_sex:F1-4", "age_sex:M0"], {"age_sex:F0": 3, "age_sex:M0": 80}, 50)
-    [('age_sex:F0', 'age_sex:M0')]
+    [('age_sex:M0', 'age_sex:F0')]
     >>> _infants(["age_sex:F0", "age_sex:F1-4", "age_sex:M0"], {"age_sex:F0": 0, "age_sex:M0": 0}, 50)
     []
     """
     found = [b for b in bands if b[len(_AGE_SEX) + 1 :] == _INFANTS]
     if not sum(members[b] for b in found):
         return []
-    if all(members[b] >= least for b in found):
-        return [(b,) for b in found]
-    return [tuple(found)]
+    largest = max(found, key=lambda band: members[band])
+    few = [b for b in found if members[b] < least and b != largest]
+    return [(b, *few) if b == largest else (b,) for b in found if b not in few]
 
 
 def _pooled(bands: Sequence[str], members: Mapping[str, int], least: int) -> list[Column]:
