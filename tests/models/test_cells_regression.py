@@ -17,6 +17,8 @@ from medhome.study.cells import Cells
 from medhome.study.problems import ModelRefusal
 from medhome.tables.moments import collapse, collapse_members
 
+pytestmark = pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")
+
 KEYS = ("practice", "area", "month", "arm", "wave", "stratum")
 SCALES = {"cost": 100, "risk": 1000, "share": 10}
 

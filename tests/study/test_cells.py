@@ -69,3 +69,19 @@ def test_relabelling_merges_what_coincides():
     cells = _cells(SMALL).relabel(stratum=["all", "all", "all"])
     assert len(cells.frame) == 2
     assert_allclose(cells.mean("cost"), [220.0, 300.0])
+
+
+def test_reweighting_counts_members_anew_and_rows_as_before():
+    cells = _cells(SMALL).reweighted([0.5, 2.0, 1.0])  # P1 adults, P1 children, P2 adults
+    assert_allclose(cells.member_months, [1.0, 1.0, 3.0])
+    assert_allclose(cells.mean("cost"), [250.0, 100.0, 300.0])
+    assert_allclose(cells.by("arm").mean("cost"), [300.0, 175.0])  # (250 + 100) / 2
+    assert list(cells.frame["rows"]) == [2, 1, 3]
+    assert cells.frame["w*cost*cost"].iloc[2] == 10**24, "wide sums stay whole"
+    with pytest.raises(ValueError, match="one finite factor of zero or more for each cell"):
+        _cells(SMALL).reweighted([1.0, -1.0, 1.0])
+
+
+def test_scatter_is_what_the_means_leave_out():
+    # P1 adults: 2 member-months of $250, sum of squares 3e18 / (1000 * 100 * 100) = $300,000,000,000
+    assert_allclose(_cells(SMALL).scatter("cost", "cost")[0], 3e11 - 2 * 250.0**2)

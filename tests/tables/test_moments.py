@@ -1,15 +1,20 @@
 """Collapse of any table: exact whole numbers whatever the threads, the order and the files."""
 
+import dataclasses
+from decimal import Decimal
+
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose
 
 from medhome.models.cell_moments import CellMoments
 from medhome.study.cells import Cells
 from medhome.study.problems import DataProblem, ModelRefusal
-from medhome.tables.engine import session
+from medhome.tables.collapse import cells as study_cells
+from medhome.tables.engine import fetch, session
 from medhome.tables.moments import collapse, collapse_members
 
 SIX = pd.DataFrame(
@@ -174,6 +179,25 @@ def test_members_with_two_rows_in_a_month_or_a_key_that_changes_are_refused():
     with pytest.raises(DataProblem, match="'y' changes its practice"):
         collapse_members(ibis.memtable(MEMBERS.assign(practice=["P1", "P1", "P1", "P2", "P1"])), "person",
                          "month", ["practice"], ["cost"])  # fmt: skip
+
+
+def test_waves_are_a_key_where_members_have_one(dozen_built):
+    panel, plain = dozen_built.panel, dozen_built.cells
+
+    assert plain.waves.tolist() == ["1"] * len(plain.frame), "one wave where none is told"
+    wave = ibis.ifelse(panel.members.arm == "treated", "2008", "never")
+    told = study_cells(dataclasses.replace(panel, members=panel.members.mutate(wave=wave)), dozen_built.spec)
+    assert set(told.waves) == {"2008", "never"}
+    merged = told.by(*plain.keys)
+    assert merged.frame.to_dict("list") == plain.frame[merged.frame.columns].to_dict("list")
+
+
+def test_sums_of_any_width_come_whole_from_the_engine():
+    numbers = [0, -1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64, 10**37, -(10**37)]
+    column = pa.array([Decimal(n) for n in numbers], pa.decimal128(38, 0))
+    found = fetch(ibis.memtable(pa.table({"place": range(len(numbers)), "n": column})).order_by("place"))
+    assert found["n"].tolist() == numbers
+    assert [type(n) for n in found["n"]] == [int] * len(numbers)
 
 
 def test_a_file_keeps_cells_of_any_table(tmp_path):

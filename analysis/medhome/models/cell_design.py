@@ -44,15 +44,6 @@ class CellDesign:
         return A, b
 
 
-def effect_name(effect: Effect) -> str:
-    """How an effect or a cluster is called.
-
-    >>> effect_name("month"), effect_name(("area", "month"))
-    ('month', 'area by month')
-    """
-    return effect if isinstance(effect, str) else " by ".join(effect)
-
-
 def design_of(
     moments: CellMoments, outcome: str, terms: Sequence[Term], absorbed: tuple[Effect, ...]
 ) -> CellDesign:
@@ -65,8 +56,7 @@ def design_of(
             "(CellMoments.of_members)"
         )
     n = len(moments.weight)
-    levels = {effect_name(e): moments.codes(e) for e in absorbed} or {"constant": np.zeros(n, dtype=int)}
-    effects = Effects(levels=levels, weights=moments.weight)
+    effects = moments.effects(absorbed)
     names = tuple(t.name for t in terms)
     if len(set(names)) < len(names):
         raise ModelRefusal(f"regression on cells: a term is named twice in {', '.join(names)}")

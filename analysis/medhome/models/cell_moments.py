@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
+from medhome.models.panels.absorb import Effects
 from medhome.study.cells import Cells
 from medhome.study.problems import ModelRefusal
 
@@ -25,6 +26,15 @@ _CUT = (
     "member effects: months were taken out of the cells after the members' means were fixed; filter the rows "
     "and collapse again"
 )
+
+
+def effect_name(effect: str | tuple[str, ...]) -> str:
+    """How an effect or a cluster is called.
+
+    >>> effect_name("month"), effect_name(("area", "month"))
+    ('month', 'area by month')
+    """
+    return effect if isinstance(effect, str) else " by ".join(effect)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +57,7 @@ class CellMoments:
     keys: (n) the key columns; weight: (n,) in rows or member-months; rows: (n,) rows counted once each;
     names: V variables; mean: (V, n) in their own units; scatter: (V, V, n) weighted sums of products of
     deviations from the cell's means; members: empty, or the keys whose levels are groups of members with the
-    same months, when the scatter is also around member means (`of_members`).
+    same months, when the scatter is also around member means (`of_members`); kept: effects once arranged.
     """
 
     keys: pd.DataFrame
@@ -57,6 +67,7 @@ class CellMoments:
     mean: np.ndarray
     scatter: np.ndarray
     members: tuple[str, ...] = ()
+    kept: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, cells: Cells, variables: Sequence[str]) -> CellMoments:
@@ -140,6 +151,15 @@ class CellMoments:
         scaled = replace(self, weight=self.weight * factors, scatter=self.scatter * factors)
         return scaled.where(factors > 0)
 
+    def effects(self, absorbed: Sequence[str | tuple[str, ...]]) -> Effects:
+        """These keys as effects to be taken out, arranged once; without any, a constant."""
+        n = len(self.weight)
+        name = ("effects", *absorbed)
+        if name not in self.kept:
+            levels = {effect_name(e): self.codes(e) for e in absorbed} or {"constant": np.zeros(n, dtype=int)}
+            self.kept[name] = Effects(levels=levels, weights=self.weight)
+        return self.kept[name]
+
     def position(self, variable: str) -> int:
         if variable not in self.names:
             raise ModelRefusal(f"regression on cells: the moments hold no variable {variable!r}")
@@ -154,7 +174,10 @@ class CellMoments:
             if column not in self.keys.columns:
                 known = ", ".join(map(str, self.keys.columns))
                 raise ModelRefusal(f"regression on cells: {column!r} is not a key; keys are {known}")
-        return self.keys.groupby(columns, sort=True, observed=True).ngroup().to_numpy()
+        if tuple(columns) not in self.kept:
+            groups = self.keys.groupby(columns, sort=True, observed=True)
+            self.kept[tuple(columns)] = groups.ngroup().to_numpy()
+        return self.kept[tuple(columns)]
 
     def label(self, **columns: Sequence | np.ndarray) -> CellMoments:
         """The same cells with further key columns (an area, a cohort, a size class)."""

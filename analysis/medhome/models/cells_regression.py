@@ -208,5 +208,5 @@ def clusters(moments: CellMoments, cluster: Effect) -> tuple[np.ndarray, tuple[s
     columns = [cluster] if isinstance(cluster, str) else list(cluster)
     code = moments.codes(cluster)
     first = np.unique(code, return_index=True)[1]
-    found = moments.keys[columns].iloc[first].astype(str).agg(" / ".join, axis=1)
-    return code, tuple(found)
+    found = [moments.keys[c].iloc[first].astype(str) for c in columns]
+    return code, tuple(" / ".join(parts) for parts in zip(*found, strict=True))

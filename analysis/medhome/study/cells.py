@@ -151,14 +151,14 @@ class Cells:
         if name not in self.frame.columns:
             raise KeyError(f"these Cells have no moment {name}; collapse the product of the two as well")
         scale = self.weight_scale * self.scales[first] * self.scales[second]
-        columns = (self.frame[c] for c in (name, moment_name(first), moment_name(second), "w"))
-        return np.array(
-            [
-                (int(b) * int(w) - int(x) * int(y)) / (int(w) * scale) if w else 0.0
-                for b, x, y, w in zip(*columns, strict=True)
-            ],
-            dtype=float,
-        )
+        columns = (name, moment_name(first), moment_name(second), "w")
+        # Objects are whole numbers of any width: the difference is exact, the one division correctly rounded.
+        both, one, two, weight = (self.frame[c].to_numpy().astype(object) for c in columns)
+        whole, divisor = both * weight - one * two, weight * scale
+        found = np.zeros(len(whole))
+        seen = divisor != 0
+        found[seen] = (whole[seen] / divisor[seen]).astype(float)
+        return found
 
     def relabel(self, **columns: Sequence) -> Cells:
         """Cells with new or changed key columns, merged where the new keys coincide."""

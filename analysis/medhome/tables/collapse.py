@@ -101,11 +101,13 @@ def cells(scored: Panel, spec: StudySpec) -> Cells:
     """Sums by organisation, practice, arm, stratum and month: all that the linear models need.
 
     Variables: the outcomes and ``expected``, in cents; moments: each of them, and the products that the
-    difference in differences reads. One row per cell with at least one member-month.
+    difference in differences reads. One row per cell with at least one member-month. Where members have a
+    ``wave`` (when their practice joined), it is a key too.
     """
     if not scored.scored:
         raise ValueError("cells need a scored panel: call score() first")
-    members = scored.members.select("person_key", *KEYS[:-1], "expected_cents")
+    keys = KEYS if "wave" not in scored.members.columns else (*KEYS[:-1], "wave", KEYS[-1])
+    members = scored.members.select("person_key", *keys[:-1], "expected_cents")
     joined = scored.months.join(members, "person_key")
     variables = (*OUTCOMES, "expected")
     wanted = [(v,) for v in variables] + list(_PRODUCTS)
@@ -118,15 +120,15 @@ def cells(scored: Panel, spec: StudySpec) -> Cells:
         for i, (part, _factor) in enumerate(parts)
     }
     found = fetch(
-        joined.group_by(*KEYS).aggregate(rows=_.count(), exposure=_.w.sum(), **sums).order_by(*KEYS)
+        joined.group_by(*keys).aggregate(rows=_.count(), exposure=_.w.sum(), **sums).order_by(*keys)
     )
-    frame = found[[*KEYS, "rows"]].copy()
+    frame = found[[*keys, "rows"]].copy()
     frame["w"] = [int(w) for w in found["exposure"]]
     for name, parts in moments.items():
         frame[name] = pd.Series([0] * len(frame), dtype=object)
         for i, (_part, factor) in enumerate(parts):
             frame[name] += pd.Series([int(v) * factor for v in found[f"{name}:{i}"]], dtype=object)
-    return Cells(scales={v: 100 for v in variables}, frame=frame)
+    return Cells(keys=keys, scales={v: 100 for v in variables}, frame=frame)
 
 
 def _moment(rows: Table, names: tuple[str, ...], whole: bool) -> list[tuple[IntegerColumn, int]]:

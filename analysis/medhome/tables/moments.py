@@ -214,7 +214,7 @@ class _Plan:
         if not self.weighted:
             frame.insert(len(keys) + 1, _WEIGHT, frame["rows"].astype(object))
         for name in moments:
-            frame[name] = pd.Series([int(v) for v in frame[name]], dtype=object)
+            frame[name] = frame[name].astype(object)
         return frame
 
     def _query(self, rows: Table, keys: tuple[str, ...], wide: bool) -> Table:
