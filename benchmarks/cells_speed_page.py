@@ -75,8 +75,8 @@ rows. The error of linearmodels is compared after its factor (none, without debi
 named rule. Doubles are shown to tell the price of exactness: their sums change in the last digits with the
 number of threads and are not offered. Subgroups are 40 areas of practices. A draw counts when every
 coefficient can be told in it. Rows are in the order of members, as in claims, so that the members' columns
-compress well and the bare scan is quick. The machine was shared with other work: the load tells how many processes
-competed for the cores; ratios of processor time depend on it less than those of seconds.
+compress well and the bare scan is quick. The machine was shared with other work: the load tells how many
+processes competed for the cores; ratios of processor time depend on it less than those of seconds.
 
 Machine: {machine}, Python {platform.python_version()}; {versions}.
 Date: {dt.date.today().isoformat()}.
