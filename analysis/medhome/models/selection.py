@@ -64,13 +64,18 @@ def effects(organizations: pd.DataFrame, cells: Cells, spec: StudySpec) -> pd.Da
     fewer than two, or none treated, on both sides of the start.
     """
     sides = _both_sides(organizations, cells, spec)
-    frame = pd.DataFrame([_exit_rate(sides), _composition(sides)])
+    frame = pd.DataFrame([exit_rate(sides), composition(sides)])
     return frame[[*_COLUMNS, "organizations", "note"]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sides:
-    """Organisations with members at risk before and after; arrays are (J, 2): baseline, performance."""
+class Sides:
+    """Organisations with members at risk before and after the start, for `exit_rate` and `composition`.
+
+    treated: (J,) true in the program. All else (J, 2), baseline and performance: months: member-months at
+    risk; members: mean a month; left; moved: left, died or entered; expected: mean frozen expected cost,
+    dollars PMPM; spread: its variance between member-months.
+    """
 
     treated: np.ndarray
     months: np.ndarray
@@ -81,7 +86,7 @@ class _Sides:
     spread: np.ndarray
 
 
-def _both_sides(organizations: pd.DataFrame, cells: Cells, spec: StudySpec) -> _Sides:
+def _both_sides(organizations: pd.DataFrame, cells: Cells, spec: StudySpec) -> Sides:
     keys = ["organization_id", "arm", "period"]
     after = cells.frame["month"].to_numpy() >= spec.periods.performance.first
     scored = cells.relabel(period=np.where(after, "performance", "baseline").tolist()).by(*keys)
@@ -96,7 +101,7 @@ def _both_sides(organizations: pd.DataFrame, cells: Cells, spec: StudySpec) -> _
     def both(name: str) -> np.ndarray:
         return pairs[[f"{name}_0", f"{name}_1"]].to_numpy(dtype=float)
 
-    return _Sides(
+    return Sides(
         treated=(pairs["arm"] == "treated").to_numpy(),
         months=both("member_months"),
         members=both("members"),
@@ -107,7 +112,8 @@ def _both_sides(organizations: pd.DataFrame, cells: Cells, spec: StudySpec) -> _
     )
 
 
-def _exit_rate(sides: _Sides) -> dict[str, object]:
+def exit_rate(sides: Sides) -> dict[str, object]:
+    """The row of `Selection.effects` on leaving per 1,000 member-months."""
     label, unit = "Members leaving, per 1,000 member-months", "per 1,000 member-months"
     rate = PER * sides.left / sides.months
     # Counts of leaving vary as Poisson counts do, at the period's rate over all organisations.
@@ -117,7 +123,8 @@ def _exit_rate(sides: _Sides) -> dict[str, object]:
     return _estimated("exit_rate", label, unit, sides, rate[:, 1] - rate[:, 0], variance, WIDEST * overall)
 
 
-def _composition(sides: _Sides) -> dict[str, object]:
+def composition(sides: Sides) -> dict[str, object]:
+    """The row of `Selection.effects` on the frozen expected cost of those who are there."""
     label, unit = "Frozen expected cost of those who are there", "USD PMPM"
     change = sides.expected[:, 1] - sides.expected[:, 0]
     # k of n members replaced at random move a mean by k members' worth of spread over n, squared.
@@ -131,7 +138,7 @@ def _estimated(
     outcome: str,
     label: str,
     unit: str,
-    sides: _Sides,
+    sides: Sides,
     change: np.ndarray,
     variance: np.ndarray,
     widest: float,
