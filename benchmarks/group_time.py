@@ -4,7 +4,7 @@
 
 prints a table: every wave and month, doubly robust with three covariates, influence functions, four averages,
 the pre-trend test and simultaneous bands; never and not-yet treated comparisons, on a complete panel and
- on one with a tenth of its rows missing (every cell then has a design of its own).
+on one with a tenth of its rows missing (every cell then has a design of its own).
 """
 
 from __future__ import annotations
