@@ -107,6 +107,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the input tables are written (default: temporary)")
     parser.add_argument("--out", type=Path, help="file for the table of results")
     wanted = parser.parse_args()
+    if len(wanted.copies) < 2:
+        parser.error("--copies needs two sizes or more: the cost of a million lines is their difference")
     rows = []
     with tempfile.TemporaryDirectory(dir=wanted.folder) as name:
         world, inputs = Path(name) / "world", Path(name) / "inputs"
