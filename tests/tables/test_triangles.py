@@ -7,7 +7,7 @@ import tiny_world
 
 from medhome.models import completion, ladders
 from medhome.study.periods import month_index
-from medhome.tables import collapse, engine, panel, sources, triangles
+from medhome.tables import claims, collapse, engine, panel, sources, triangles
 
 JANUARY = month_index("2008-01")
 
@@ -62,7 +62,7 @@ def test_a_replaced_claim_stays_where_it_was_paid_until_it_is_taken_back(tmp_pat
     folder = tiny_world.write(tmp_path, _replaced())
     with engine.session() as con:
         inputs = sources.open_inputs(con, spec, folder)
-        found = engine.fetch(triangles.transactions(inputs, spec))
+        found = engine.fetch(claims.bookings(inputs, spec))
     january = found[(found["month"] == JANUARY) & (found["person_id"] == "A")]
     by_lag = january.groupby("lag")["allowed_cents"].sum()
     assert by_lag.to_dict() == {0: 12_025, 3: -2_000}

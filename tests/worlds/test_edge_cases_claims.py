@@ -341,3 +341,18 @@ def test_a_study_may_bring_its_own_service_categories(con, tmp_path):
     wrong = ({"category": "visits", "claim_type": "", "column": "allowed_cents", "code_prefix": "9"},)
     with pytest.raises(StudyFileError, match=r"own.csv: column 'allowed_cents' is no code"):
         build(con, tmp_path / "b", PEOPLE, claims__service_categories="own.csv", claims__service_rules=wrong)
+
+
+def test_the_month_of_a_claim_is_that_in_which_it_began_ended_or_was_paid(con, tmp_path):
+    visit = claim("W1", "T", "2008-02-27", 66, claim_end_date="2008-03-02", paid_date="2008-05-10")
+    taken_back = void("T0V", PEOPLE[0], "2008-04-20")
+    claims = [*PEOPLE, STAY, visit, taken_back]
+    began = build(con, tmp_path / "start", claims)
+    assert cost(began, "T") == {"2008-02": 66, "2008-03": 7000.10}
+    ended = build(con, tmp_path / "end", claims, claims__claims_month="end")
+    assert cost(ended, "T") == {"2008-03": 66, "2008-04": 7000.10}  # discharged on 4 April
+    booked = build(con, tmp_path / "paid", claims, claims__claims_month="paid")
+    # STAY was paid on 28 April, the void of January's visit booked on the 20th, W1 paid in May.
+    assert cost(booked, "T") == {"2008-01": 100, "2008-04": 6900.10, "2008-05": 66}
+    with pytest.raises(StudyFileError, match='claims_month must be "start"'):
+        small_world.study(claims__stays="split_by_day", claims__claims_month="end")

@@ -78,6 +78,8 @@ def estimate(triangles: Triangles, cells: Cells, pairs: MonthPairs, spec: StudyS
 
 
 def _not_available(triangles: Triangles, spec: StudySpec) -> str:
+    if spec.claims.claims_month == "paid":
+        return "claims count in the month in which they were paid (claims.claims_month)"
     if triangles.undated_share > LARGEST_UNDATED_SHARE:
         return f"{share(triangles.undated_share)} of the dollars have no paid date"
     if triangles.payments.empty:

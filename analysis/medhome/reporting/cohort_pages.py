@@ -96,6 +96,7 @@ def _program_rows(spec: StudySpec) -> list[tuple[str, list[str]]]:
         ("Population", [study_words.population_rule(spec)]),
         ("Attribution", [study_words.attribution_rule(spec)]),
         ("Cost", [study_words.cost_rule(cap)]),
+        ("Month of a claim", [study_words.month_rule(spec)]),
         ("Small numbers", [study_words.disclosure_rule(spec)]),
     ]
     return [(name, [v for v in values if v]) for name, values in rows if any(values)]

@@ -172,6 +172,15 @@ def cost_rule(cap_usd_per_year: int | None) -> str:
     return f"Allowed amounts (plan and member share), {cap}"
 
 
+def month_rule(spec: StudySpec) -> str:
+    """Which month a claim is cost of, where the study departs from that in which it began."""
+    words = {
+        "end": "A claim is cost of the month in which it ended",
+        "paid": "A claim is cost of the month in which it was paid; nothing is completed",
+    }
+    return words.get(spec.claims.claims_month, "")
+
+
 def disclosure_rule(spec: StudySpec) -> str:
     return (
         f"No count of people from 1 to {count(spec.disclosure.floor - 1)} is shown, nor what would reveal one"

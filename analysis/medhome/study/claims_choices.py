@@ -33,6 +33,7 @@ class Claims(_Section):
     duplicates: Literal["drop", "keep"] = "drop"
     header_amounts: Literal["lines", "header"] = "lines"
     stays: Literal["admission", "split_by_day"] = "admission"
+    claims_month: Literal["start", "end", "paid"] = "start"
     capitation: Literal["as_paid", "shadow_price", "add_payment", "exclude"] = "as_paid"
     capitation_pmpm_usd: float | None = Field(default=None, gt=0, le=10_000)
     service_categories: str = Field(default="", pattern=r"^([\w-][\w.-]*\.csv)?$")
@@ -48,6 +49,11 @@ class Claims(_Section):
             )
         if self.capitation != "add_payment" and self.capitation_pmpm_usd is not None:
             raise ValueError('capitation_pmpm_usd counts only where capitation is "add_payment"')
+        if self.stays == "split_by_day" and self.claims_month != "start":
+            raise ValueError(
+                'stays "split_by_day" puts each day into its own month, so claims_month must be "start", '
+                f'not "{self.claims_month}"'
+            )
         if self.service_categories and not self.service_rules:
             raise ValueError("service_categories names a file, which read_study reads; none was read")
         return self

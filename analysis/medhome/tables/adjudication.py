@@ -18,7 +18,9 @@ from medhome.tables.bookings import is_denied, is_late, is_replacement, is_void,
 KEPT, NOT_COUNTED, DENIED, LATE = "kept", "not_counted", "denied", "late"
 DUPLICATE, REPLACED, HEADER, CAPITATED = "duplicate", "replaced", "header", "capitated"
 
-_KEY = ("claim_id", "claim_line_number", "data_source")
+KEY = ("claim_id", "claim_line_number", "data_source")
+ALIKE = ("person_id", "day", "claim_line_number", "allowed_cents", "paid_cents")
+"""Columns in which a copy equals the line that it repeats, besides those of its kind of claim."""
 
 
 def adjudicate(
@@ -28,10 +30,10 @@ def adjudicate(
 
     Arguments
         claims: ``medical_claim`` or ``pharmacy_claim``, contract-shaped.
-        shaped: gives the line of each of these rows: the key, ``person_id``, ``category``, ``day`` (that puts
-            it into a month), ``until`` (last day of a stay, else null), ``paid_date``, ``denied``, ``void``,
-            ``replacement``, ``adjusts`` (claim acted on), ``capitated``, ``allowed_cents``, ``paid_cents``,
-            and the columns of ``identity``.
+        shaped: gives the line of each of these rows: the key, ``person_id``, ``category``, ``day`` (of
+            service), ``until`` (last day of a stay, else null), ``month_day`` (that puts it into a month),
+            ``paid_date``, ``denied``, ``void``, ``replacement``, ``adjusts`` (claim acted on), ``capitated``,
+            ``allowed_cents``, ``paid_cents``, and the columns of ``identity``.
         same_day: a date of ``claims`` that is the same wherever all of ``identity`` and ``day`` are.
         identity: columns in which a line taken in twice equals its first copy.
 
@@ -45,18 +47,17 @@ def adjudicate(
     originals = taken_back(claims, shaped)
 
     def dated(rows: Table) -> Table:
-        found = redated(shaped(rows), originals)
+        found = redated(shaped(rows), originals, spec)
         return found.mutate(late=is_late(found, found.month, spec))
 
-    acting = claims.x_adjusts_claim_id.notnull() & (is_void(claims) | is_replacement(claims))
-    acts = dated(claims.filter(acting)).filter(~_.denied, ~_.late)
+    acts = dated(adjustments(claims)).filter(~_.denied, ~_.late)
     undone = acts.filter(_.void).select(undone_claim_id=_.adjusts).distinct()
     found = dated(claims)
     columns = [c for c in found.columns if c != "late"]
     flags: dict[str, Table] = {}
     if choices.duplicates == "drop":
         near = shaped(near_copies(claims, same_day))
-        near = near.filter(~is_late(near, month_of(near.day), spec))
+        near = near.filter(~is_late(near, month_of(near.month_day), spec))
         flags[DUPLICATE] = taken_in_twice(near, undone, identity)
     if choices.header_amounts == "header":
         flags[HEADER] = repeated_totals(dated(claims).filter(~_.denied, ~_.late))
@@ -65,8 +66,8 @@ def adjudicate(
         tests.append((ibis._.category == "pharmacy", NOT_COUNTED))
     tests += [(ibis._.denied, DENIED), (ibis._.late, LATE)]
     for name, keys in flags.items():
-        right = keys.select(**{f"{name}_{k}": keys[k] for k in _KEY})
-        found = found.left_join(right, [found[k] == right[f"{name}_{k}"] for k in _KEY])
+        right = keys.select(**{f"{name}_{k}": keys[k] for k in KEY})
+        found = found.left_join(right, [found[k] == right[f"{name}_{k}"] for k in KEY])
     superseded = replaced(acts, undone)
     found = found.left_join(superseded, found.claim_id == superseded.replaced_claim_id)
     by = {
@@ -86,25 +87,34 @@ def adjudicate(
     return split_by_day(found) if choices.stays == "split_by_day" else found
 
 
+def adjustments(claims: Table) -> Table:
+    """Voids and replacements that name a claim."""
+    return claims.filter(claims.x_adjusts_claim_id.notnull(), is_void(claims) | is_replacement(claims))
+
+
 def taken_back(claims: Table, shaped: Callable[[Table], Table]) -> Table:
     """The claims that voids name: ``original_claim_id``, and ``original_month``, the first of its lines."""
     voids = claims.filter(is_void(claims), claims.x_adjusts_claim_id.notnull())
     targets = voids.select(target=_.x_adjusts_claim_id).distinct()
     others = claims.filter(~is_void(claims))
     named = shaped(others.semi_join(targets, others.claim_id == targets.target))
-    return named.group_by(original_claim_id=_.claim_id).aggregate(original_month=month_of(_.day).min())
+    return named.group_by(original_claim_id=_.claim_id).aggregate(original_month=month_of(_.month_day).min())
 
 
-def redated(lines: Table, originals: Table) -> Table:
+def redated(lines: Table, originals: Table, spec: StudySpec) -> Table:
     """Adds ``month``: the incurred month; of a void, that of the claim that it takes back.
 
     Arguments
         originals: `taken_back`.
 
     A void that carries its own date (of the reversal, say) would otherwise leave the cost in one month and
-    put a negative one into another. One that names no claim of the files keeps its own month.
+    put a negative one into another. One that names no claim of the files keeps its own month; so does each
+    where claims count in the month in which they were paid.
     """
-    own = lines.mutate(month=month_of(lines.day), takes_back=ibis.ifelse(lines.void, lines.adjusts, None))
+    own = lines.mutate(month=month_of(lines.month_day))
+    if spec.claims.claims_month == "paid":
+        return own
+    own = own.mutate(takes_back=ibis.ifelse(own.void, own.adjusts, None))
     joined = own.left_join(originals, own.takes_back == originals.original_claim_id)
     return joined.select(*lines.columns, month=ibis.coalesce(joined.original_month, joined.month))
 
@@ -143,19 +153,19 @@ def taken_in_twice(near: Table, undone: Table, identity: tuple[str, ...]) -> Tab
     bill, take back and bill again is no repetition. Lines without a date of payment or without dollars, voids
     and replacements are left alone.
     """
-    may_repeat = near.filter(
+    may_repeat = that_may_repeat(near)
+    standing = may_repeat.anti_join(undone, may_repeat.claim_id == undone.undone_claim_id)
+    same = ibis.window(group_by=[standing[c] for c in (*ALIKE, *identity)])
+    first_paid = standing.mutate(first_paid=standing.paid_date.min().over(same))
+    return first_paid.filter(_.paid_date > _.first_paid).select(*KEY)
+
+
+def that_may_repeat(near: Table) -> Table:
+    """Of these lines, those that can be copies or have some."""
+    return near.filter(
         *(~_.denied, ~_.void, ~_.replacement, _.day.notnull(), _.paid_date.notnull()),
         (_.allowed_cents != 0) | (_.paid_cents != 0),
     )
-    standing = may_repeat.anti_join(undone, may_repeat.claim_id == undone.undone_claim_id)
-    same = ibis.window(
-        group_by=[
-            standing[c]
-            for c in ("person_id", "day", "claim_line_number", "allowed_cents", "paid_cents", *identity)
-        ]
-    )
-    first_paid = standing.mutate(first_paid=standing.paid_date.min().over(same))
-    return first_paid.filter(_.paid_date > _.first_paid).select(*_KEY)
 
 
 def replaced(acting: Table, undone: Table) -> Table:
@@ -225,7 +235,7 @@ def repeated_totals(timely: Table) -> Table:
         alike,
         [positive.claim_id == alike.total_claim_id, positive.data_source == alike.total_source],
     )
-    return joined.filter(_.claim_line_number > _.first_line).select(*_KEY)
+    return joined.filter(_.claim_line_number > _.first_line).select(*KEY)
 
 
 def split_by_day(lines: Table) -> Table:

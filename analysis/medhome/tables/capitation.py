@@ -37,15 +37,20 @@ def added_cost(lines: Table, eligibility: Table, spec: StudySpec) -> Table | Non
     return None
 
 
-def shadow_prices(lines: Table, spec: StudySpec) -> Table:
+def shadow_prices(lines: Table, spec: StudySpec, encounters: Table | None = None) -> Table:
     """Encounters under capitation that are allowed nothing, at the standard price of their service.
 
     The standard price of a code is the mean allowed per unit in the baseline of all fee-for-service lines in
     the files, of both arms and everyone else; a code without one takes its category's mean. Paid cost has a
     standard price of its own.
+
+    Arguments
+        encounters: those to be priced, of the lines' own unless given; their ``lag``, where they have one, is
+            that of what they are worth.
     """
     kept = lines.filter(_.disposition == KEPT)
-    unpriced = kept.filter(_.capitated, _.allowed_cents == 0, ~_.void)
+    own = kept.filter(_.capitated, _.allowed_cents == 0, ~_.void)
+    unpriced = own if encounters is None else encounters
     prices = standard_prices(kept.filter(~_.capitated), spec)
     by_code = prices.filter(_.code.notnull()).select(
         priced_category=_.category, priced_code=_.code, allowed=_.allowed_per_unit, paid=_.paid_per_unit
@@ -63,6 +68,7 @@ def shadow_prices(lines: Table, spec: StudySpec) -> Table:
         "person_id",
         "month",
         "category",
+        *(["lag"] if "lag" in joined.columns else []),
         allowed_cents=allowed.round().cast("int64"),
         paid_cents=paid.round().cast("int64"),
     )

@@ -6,7 +6,7 @@ that it takes back, not into the month in which it was booked (`docs/methods.md`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import ibis
 from ibis import _
@@ -25,7 +25,7 @@ from medhome.tables.adjudication import (
     adjudicate,
 )
 from medhome.tables.bookings import counted, is_denied, is_replacement, is_void, month_of
-from medhome.tables.capitation import added_cost
+from medhome.tables.capitation import added_cost, payments, shadow_prices
 from medhome.tables.services import (
     CATEGORIES,
     codelist,
@@ -33,6 +33,7 @@ from medhome.tables.services import (
     service_category,
     with_category,
 )
+from medhome.tables.transactions import transactions
 
 __all__ = [
     "CAPITATED",
@@ -44,6 +45,7 @@ __all__ = [
     "LATE",
     "NOT_COUNTED",
     "REPLACED",
+    "bookings",
     "codelist",
     "counted",
     "is_void",
@@ -70,7 +72,8 @@ def lines(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
     per month):
 
     - ``person_id``; ``month``: incurred month; the month of admission for an inpatient stay, else of the
-      claim's start, for drugs of dispensing; of a void, that of the claim that it takes back;
+      claim's start, for drugs of dispensing; of a void, that of the claim that it takes back; or the month
+      of discharge or of the claim's end, or that of payment, by ``claims.claims_month``;
     - ``category``: the kind of service (`medhome.tables.services`);
     - ``disposition``: "kept", or why it does not count (`adjudication.adjudicate`);
     - ``void``: whether the row takes an earlier one back; ``capitated``: an encounter under capitation;
@@ -78,9 +81,8 @@ def lines(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
     - ``lines``, ``allowed_cents``, ``paid_cents``;
     - ``code``, ``units``: the service as it is priced (`medhome.tables.prices`).
     """
-    both = _medical(inputs, spec)
-    if "pharmacy_claim" in inputs:  # a study of medical cost may do without
-        both = ibis.union(both, _pharmacy(inputs["pharmacy_claim"], spec))
+    columns = (*_PLACED, "disposition", "lines", *_PRICED)
+    both = _union(adjudicate(*kind, spec).select(*columns) for kind in _kinds(inputs, spec))
     extra = added_cost(both, inputs["eligibility"], spec)
     both = both.mutate(added=ibis.literal(False))
     if extra is None:
@@ -95,6 +97,29 @@ def lines(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
         added=ibis.literal(True),
     )
     return ibis.union(both, filled.select(*both.columns))
+
+
+def bookings(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
+    """Every booking of cost by the same rules as `lines`, each in the month of its own payment.
+
+    One row per booking (`medhome.tables.transactions`), none for what never counts: ``person_id``, ``month``,
+    ``category``, ``lag`` (months from service to payment; null without a paid date), ``allowed_cents``. At
+    each lag, what was booked so far is what `lines` keeps with a run-out of that many months.
+    """
+    booked = _union(
+        transactions(*kind, spec).select(*_PLACED, *_PRICED, "lag") for kind in _kinds(inputs, spec)
+    )
+    columns = ("person_id", "month", "category", "lag", "allowed_cents")
+    found = booked.select(*columns)
+    if spec.claims.capitation == "shadow_price":
+        encounters = booked.filter(_.capitated, _.allowed_cents == 0, ~_.void)
+        own = lines(inputs, spec)
+        extra = shadow_prices(own.filter(~own.added), spec, encounters)
+        return ibis.union(found, extra.select(*columns))
+    if spec.claims.capitation == "add_payment":
+        extra = payments(inputs["eligibility"], spec).mutate(lag=ibis.literal(0, "int32"))
+        return ibis.union(found, extra.select(*columns))
+    return found
 
 
 def ledger(inputs: Mapping[str, Table], people: Table, spec: StudySpec) -> Table:
@@ -145,16 +170,45 @@ def raw_totals(inputs: Mapping[str, Table]) -> Table:
     )
 
 
-def _medical(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
+_PLACED = ("person_id", "month", "category", "void", "capitated")
+_PRICED = ("code", "units", "allowed_cents", "paid_cents")
+_Kind = tuple[Table, Callable[[Table], Table], str, tuple[str, ...]]
+
+
+def _union(tables: Iterable[Table]) -> Table:
+    found = list(tables)
+    return ibis.union(*found) if len(found) > 1 else found[0]
+
+
+def _kinds(inputs: Mapping[str, Table], spec: StudySpec) -> list[_Kind]:
+    """Each kind of claim as `adjudicate` takes it: rows, their lines, a day, and what copies agree in."""
     primary = primary_care_npis(inputs)
 
     def shaped(rows: Table) -> Table:
-        return _medical_lines(with_category(rows, primary, spec))
+        return _medical_lines(with_category(rows, primary, spec), spec)
 
-    return _finished(inputs["medical_claim"], shaped, "claim_end_date", _SAME_SERVICE, spec)
+    medical = inputs["medical_claim"]
+    found: list[_Kind] = [(medical, shaped, "claim_end_date", _in(medical, _SAME_SERVICE))]
+    if "pharmacy_claim" in inputs:  # a study of medical cost may do without
+        drugs = inputs["pharmacy_claim"]
+        found.append(
+            (drugs, lambda rows: _pharmacy_lines(rows, spec), "dispensing_date", _in(drugs, _SAME_FILL))
+        )
+    return found
 
 
-def _medical_lines(medical: Table) -> Table:
+def _in(claims: Table, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name in claims.columns)
+
+
+def _dated(start: DateValue, end: DateValue, claims: Table, spec: StudySpec) -> DateValue:
+    """The date that puts a claim into a month, by ``claims.claims_month``."""
+    if spec.claims.claims_month == "end":
+        return end
+    return ibis.coalesce(claims.paid_date, start) if spec.claims.claims_month == "paid" else start
+
+
+def _medical_lines(medical: Table, spec: StudySpec) -> Table:
     stay = medical.category == "inpatient"
     day = ibis.ifelse(
         stay, ibis.coalesce(medical.admission_date, medical.claim_start_date), medical.claim_start_date
@@ -172,10 +226,12 @@ def _medical_lines(medical: Table) -> Table:
         ibis.ifelse(medical.claim_line_number == 1, 1.0, 0.0),
         ibis.ifelse((quantity > 0).fill_null(False), quantity, 1.0),
     )
+    end = ibis.coalesce(until, medical.claim_end_date, day)
     return _slim(
         medical,
         day,
         until,
+        _dated(day, end, medical, spec),
         medical.category,
         code,
         units,
@@ -185,16 +241,14 @@ def _medical_lines(medical: Table) -> Table:
     )
 
 
-def _pharmacy(pharmacy: Table, spec: StudySpec) -> Table:
-    return _finished(pharmacy, _pharmacy_lines, "dispensing_date", _SAME_FILL, spec)
-
-
-def _pharmacy_lines(pharmacy: Table) -> Table:
+def _pharmacy_lines(pharmacy: Table, spec: StudySpec) -> Table:
     quantity = pharmacy.quantity.cast("float64")
+    day = pharmacy.dispensing_date
     return _slim(
         pharmacy,
-        pharmacy.dispensing_date,
+        day,
         ibis.null("date"),
+        _dated(day, day, pharmacy, spec),
         ibis.literal("pharmacy"),
         pharmacy.ndc_code,
         ibis.ifelse((quantity > 0).fill_null(False), quantity, 1.0),
@@ -208,6 +262,7 @@ def _slim(
     claims: Table,
     day: DateValue,
     until: DateValue,
+    month_day: DateValue,
     category: StringValue,
     code: StringValue,
     units: ibis.Value,
@@ -223,6 +278,7 @@ def _slim(
         data_source=claims.data_source,
         day=day,
         until=until,
+        month_day=month_day,
         category=category,
         code=code,
         units=ibis.ifelse(is_void(claims), -units, units),
@@ -235,14 +291,4 @@ def _slim(
         paid_cents=claims.paid_cents.fill_null(0),
         **held,
         **more,
-    )
-
-
-def _finished(
-    claims: Table, shaped: Callable[[Table], Table], same_day: str, identity: tuple[str, ...], spec: StudySpec
-) -> Table:
-    held = tuple(name for name in identity if name in claims.columns)
-    return adjudicate(claims, shaped, same_day, held, spec).select(
-        *("person_id", "month", "category", "disposition", "void", "capitated", "lines"),
-        *("code", "units", "allowed_cents", "paid_cents"),
     )

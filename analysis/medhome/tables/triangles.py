@@ -1,9 +1,9 @@
 """Claim lines and their paid dates → triangles of cost by service month and months until it was paid.
 
-Built from every transaction at its own paid date: a void takes its dollars out in the month in which it was
-booked, a replacement puts its own in when it was paid. Keeping only the last adjustment of a claim, at its
-late date, would move dollars from early lags to late ones and make the months look less complete than they
-are (`docs/methods.md`, completion).
+Built from every booking at its own paid date (`claims.bookings`): a void takes its dollars out in the month
+in which it was booked, a replacement puts its own in when it was paid. Keeping only the last adjustment of a
+claim, at its late date, would move dollars from early lags to late ones and make the months look less
+complete than they are (`docs/methods.md`, completion).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import ibis
 import pandas as pd
 from ibis import _
-from ibis.expr.types import IntegerValue, Table
+from ibis.expr.types import Table
 
 from medhome.study.cells import KEYS, Cells, moment_name
-from medhome.study.periods import month_end, month_index
+from medhome.study.periods import month_index
 from medhome.study.spec import StudySpec
 from medhome.study.triangles import Triangles
 from medhome.tables import claims
@@ -63,56 +63,9 @@ def build(inputs: dict[str, Table], scored: Panel, cells: Cells, spec: StudySpec
     )
 
 
-def transactions(inputs: dict[str, Table], spec: StudySpec) -> Table:
-    """Every booking of cost: one row per claim line, void or replacement, denied lines left out.
-
-    ``person_id``, ``month`` (of service), ``category``, ``lag`` (months from service to payment; 0 when paid
-    before the month of service; null without a paid date), ``allowed_cents``. What was paid after the study's
-    ``paid_through`` is not there.
-    """
-    medical = inputs["medical_claim"]
-    category = claims.service_category(medical, inputs, spec)
-    month = claims.month_of(
-        ibis.ifelse(
-            category == "inpatient",
-            ibis.coalesce(medical.admission_date, medical.claim_start_date),
-            medical.claim_start_date,
-        )
-    )
-    both = _slim(medical, month, category)
-    if "pharmacy_claim" in inputs and spec.outcomes.services == "all":
-        pharmacy = inputs["pharmacy_claim"]
-        dispensed = claims.month_of(pharmacy.dispensing_date)
-        both = ibis.union(both, _slim(pharmacy, dispensed, ibis.literal("pharmacy")))
-    last_day = ibis.date(month_end(month_index(spec.paid_through)))
-    seen = both.filter(
-        both.x_claim_status.fill_null("") != "denied",
-        (both.paid_date <= last_day) | both.paid_date.isnull(),
-    )
-    lag = ibis.greatest(claims.month_of(seen.paid_date) - seen.month, 0)
-    return seen.select(
-        "person_id",
-        "month",
-        "category",
-        "allowed_cents",
-        lag=ibis.ifelse(seen.paid_date.isnull(), ibis.null("int32"), lag.cast("int32")),
-    )
-
-
-def _slim(lines: Table, month: IntegerValue, category: ibis.Value) -> Table:
-    return lines.select(
-        person_id=lines.person_id,
-        month=month,
-        category=category,
-        paid_date=lines.paid_date,
-        x_claim_status=lines.x_claim_status,
-        allowed_cents=lines.allowed_cents.fill_null(0),
-    )
-
-
 def _booked(inputs: dict[str, Table], panel: Panel, spec: StudySpec) -> Table:
     """Bookings of the panel's member-months, by person, service month, kind and lag."""
-    analysed = transactions(inputs, spec).filter(_.month.isin(list(spec.periods.analysed)))
+    analysed = claims.bookings(inputs, spec).filter(_.month.isin(list(spec.periods.analysed)))
     keyed = analysed.join(panel.members.select("person_key", "person_id"), "person_id")
     counted = keyed.semi_join(panel.months, ["person_key", "month"])
     return counted.group_by("person_key", "month", "category", "lag").aggregate(
