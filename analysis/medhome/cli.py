@@ -38,6 +38,9 @@ Through = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="folder for reports: what is written goes to OUT/<study>/")]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="what sums the claims: duckdb, datafusion or spark; the same numbers")
+]
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 
 
@@ -96,12 +99,17 @@ def simulate(
 
 @app.command(epilog="Example:  medhome check analysis/studies/demo.toml --data data/demo")
 def check(
-    study: Study, data: Data, out: Out = Path("reports"), through: Through = None, json: Json = False
+    study: Study,
+    data: Data,
+    out: Out = Path("reports"),
+    through: Through = None,
+    engine: EngineName = "duckdb",
+    json: Json = False,
 ) -> None:
     """Check the study file and the input tables, and write a data-quality page; nothing is estimated."""
     from medhome import runs
 
-    found = runs.check(study, data, out, through=through, progress=_progress())
+    found = runs.check(study, data, out, through=through, progress=_progress(), engine=engine)
     plain = {"study": str(study), "page": str(found.page), "rules": found.rules.to_dict("records")}
     _print(json, plain, f"{runs.rules_as_text(found.rules)}\n{found.page}")
 
@@ -117,13 +125,23 @@ def run(
     through: Through = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="notebooks run side by side")] = 2,
     timeout: Annotated[int, typer.Option("--timeout", min=1, help="seconds that one cell may take")] = 600,
+    engine: EngineName = "duckdb",
     json: Json = False,
 ) -> None:
     """Claims in, report out: evaluate the study and write its HTML pages, results and manifest."""
     _fixed_environment()
     from medhome import runs
 
-    published = runs.run(study, data, out, through=through, jobs=jobs, timeout=timeout, progress=_progress())
+    published = runs.run(
+        study,
+        data,
+        out,
+        through=through,
+        jobs=jobs,
+        timeout=timeout,
+        progress=_progress(),
+        engine=engine,
+    )
     _print(
         json,
         {

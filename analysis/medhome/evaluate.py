@@ -24,7 +24,7 @@ from medhome.tables import (
     cap_grid,
     code_systems,
     collapse,
-    engine,
+    engines,
     panel,
     selection,
     sources,
@@ -38,16 +38,16 @@ PAIRED = ("allowed_capped", "paid", "paid_capped")
 """Outcomes whose members' months are paired: each interval rests on its own member covariance."""
 
 
-def check(spec: StudySpec, data: Path, progress: Progress = silent) -> DataQuality:
+def check(spec: StudySpec, data: Path, progress: Progress = silent, engine: str = engines.OWN) -> DataQuality:
     """Are the input tables as their contracts say, and where do their dollars go? Nothing is estimated.
 
     Raises `DataProblem` naming file, column and row when they are not, or when an arm would be empty.
     """
-    with engine.session() as con:
-        inputs = sources.open_inputs(con, spec, data)
-        rules, files = input_checks.check_inputs(con, inputs, spec, data)
+    with engines.opened(engine) as ready:
+        inputs = sources.open_inputs(ready.files, spec, data)
+        rules, files = input_checks.check_inputs(ready.files, inputs, spec, data)
         progress("input tables checked", 0, 0)
-        months = panel.build(con, inputs, spec)
+        months = panel.build(ready.con, ready.moved(inputs), spec)
         progress("member-months and cohort built", 0, 0)
     return DataQuality(rules=rules, inputs=files, **months.quality)
 
@@ -77,22 +77,26 @@ class Collapsed:
     flows: Flows
 
 
-def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> Collapsed:
+def collapse_study(
+    spec: StudySpec, data: Path, progress: Progress = silent, engine: str = engines.OWN
+) -> Collapsed:
     """What did each practice's members cost in each month, and who were they?
 
     Arguments
         spec: the study as declared.
         data: folder of the input tables.
         progress: told the name of each step as it is done.
+        engine: one of `engines.ENGINES`; numbers do not depend on it.
 
     Raises `DataProblem` and `ModelRefusal`.
     """
-    with engine.session() as con:
-        inputs = sources.open_inputs(con, spec, data)
-        rules, files = input_checks.check_inputs(con, inputs, spec, data)
+    with engines.opened(engine) as ready:
+        inputs = sources.open_inputs(ready.files, spec, data)
+        rules, files = input_checks.check_inputs(ready.files, inputs, spec, data)
+        inputs = ready.moved(inputs)
         progress("input tables checked", 0, 0)
 
-        months = panel.build(con, inputs, spec)
+        months = panel.build(ready.con, inputs, spec)
         rows = collapse.member_rows(months, spec)
         progress("member-months and cohort built", 0, 0)
 
@@ -124,13 +128,15 @@ def collapse_study(spec: StudySpec, data: Path, progress: Progress = silent) -> 
     )
 
 
-def evaluate(spec: StudySpec, data: Path, progress: Progress = silent) -> Evaluation:
+def evaluate(
+    spec: StudySpec, data: Path, progress: Progress = silent, engine: str = engines.OWN
+) -> Evaluation:
     """Did the program change what care cost, compared with what would have been expected?
 
     Arguments as in `collapse_study`. Returns everything that was found, not yet cleared for release. Raises
     `DataProblem` and `ModelRefusal`.
     """
-    study = collapse_study(spec, data, progress)
+    study = collapse_study(spec, data, progress, engine)
     cells, pairs = study.cells, study.pairs
 
     effect = did.estimate(cells, pairs["allowed_capped"], spec)

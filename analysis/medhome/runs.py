@@ -96,7 +96,13 @@ class Checked:
 
 
 def check(
-    study: Path, data: Path, out: Path, *, through: str | None = None, progress: Progress = silent
+    study: Path,
+    data: Path,
+    out: Path,
+    *,
+    through: str | None = None,
+    progress: Progress = silent,
+    engine: str = "duckdb",
 ) -> Checked:
     """Check a study file and its input tables, and write ``out/<study>/data-quality-<through>.html``.
 
@@ -105,7 +111,7 @@ def check(
     from medhome import evaluate as evaluation
 
     spec = _spec(study, through)
-    found = evaluation.check(spec, data, progress)
+    found = evaluation.check(spec, data, progress, engine)
     page = out / spec.id / f"data-quality-{spec.periods.through}.html"
     quality_page.write_quality_page(disclosure.release_quality(found, spec.disclosure.floor), spec, page)
     return Checked(rules=found.rules, page=page)
@@ -133,6 +139,7 @@ def run(
     jobs: int = 2,
     timeout: int = 600,
     progress: Progress = silent,
+    engine: str = "duckdb",
 ) -> Published:
     """Evaluate a study and publish its report at ``out/<study>/<through>/``.
 
@@ -147,7 +154,7 @@ def run(
     with publish.building(root) as work:
         (work / "study.toml").write_text(_study_as_run(study, spec), encoding="utf-8")
         _copy_lists(study, spec, work)
-        found = evaluation.evaluate(spec, data, log)
+        found = evaluation.evaluate(spec, data, log, engine)
         released, gate = disclosure.release(found, spec.disclosure.floor)
         save_evaluation(released, work / "evaluation")
         parts = _made_by(spec, released, gate)
