@@ -8,10 +8,11 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from example import cohort, evaluation, savings
+from example import cohort, evaluation, savings, spec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medhome.reporting import cohort_exhibits
 from medhome.reporting.disclosure import audit, release, release_flow, small
 from medhome.study.problems import DisclosureRefused
 from medhome.study.results import Attrition, Cohort
@@ -262,3 +263,14 @@ def test_what_was_given_is_not_changed_and_the_release_survives_saving(tmp_path)
     pd.testing.assert_frame_equal(again.attrition.frame, released.attrition.frame)
     assert isinstance(again.cohort, Cohort)
     assert release(again, FLOOR)[0].attrition.frame["members"].isna().sum() >= 1
+
+
+def test_a_withheld_share_is_marked_as_withheld_and_not_as_absent():
+    base = cohort()
+    few = base.balance["characteristic"] == "cancer"
+    balance = base.balance.assign(treated=base.balance["treated"].mask(few, 5 / 18_850))
+    released, _ = release(evaluation(cohort=dataclasses.replace(base, balance=balance)), 11)
+    table = cohort_exhibits.balance(released.cohort, spec())
+    row = next(cells for cells in table.cells() if cells[0] == "Cancer")
+    assert row[1] == "†" and row[2] != "†" and row[3:] == ["†", "†"]
+    assert "† withheld" in table.full_note()

@@ -192,10 +192,19 @@ def balance(cohort: Cohort, spec: StudySpec) -> DataTable:
     def written(arm: str) -> Callable[[Row], str]:
         return lambda row: in_unit(row[arm], str(row["unit"]))
 
+    # A share times its arm's members is a count of people: one that is absent was withheld, and with it what
+    # rests on it. A difference may be absent for want of variance, too.
+    frame = cohort.balance
+    hidden = {arm: (frame["unit"] == "share") & frame[arm].isna() for arm in ("treated", "comparison")}
+    either = hidden["treated"] | hidden["comparison"]
     return DataTable(
         id="tbl-balance",
         caption="The arms at baseline",
-        frame=cohort.balance,
+        frame=frame.assign(
+            **{f"{arm}_withheld": mask for arm, mask in hidden.items()},
+            smd_withheld=either,
+            variance_ratio_withheld=either,
+        ),
         columns=(
             Column("label", "Characteristic"),
             Column("treated", arm_label("treated", spec), number, by_row=written("treated")),
