@@ -290,14 +290,9 @@ def _labels(first: pd.Series, second: pd.Series) -> pd.Series:
 
 def _within(cells: Cells, first: str, second: str) -> np.ndarray:
     """Sum of w (first - cell mean)(second - cell mean) by cell, exact up to one division."""
-    frame = cells.frame
-    scale = cells.weight_scale * cells.scales[first] * cells.scales[second]
-    columns = [moment_name(first, second), moment_name(first), moment_name(second)]
-    if columns[0] not in frame.columns:
+    if not cells.has(first, second):
         raise ModelRefusal(
-            f"difference in differences: the cells hold no moment {columns[0]}, which a covariate needs"
+            f"difference in differences: the cells hold no moment {moment_name(first, second)}, which a "
+            "covariate needs"
         )
-    both, one, two, weight = ([int(v) for v in frame[c]] for c in (*columns, "w"))
-    return np.array(
-        [(b * w - a * c) / (w * scale) for b, a, c, w in zip(both, one, two, weight, strict=True)]
-    )
+    return cells.scatter(first, second)
