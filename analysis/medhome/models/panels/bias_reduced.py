@@ -22,7 +22,7 @@ ZERO = 1e-10
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Whole:
+class WholeDesign:
     """The design with nested effects taken out and the others as columns; slopes are its first columns."""
 
     design: np.ndarray
@@ -32,7 +32,8 @@ class _Whole:
     members: list[np.ndarray]
 
 
-def _whole(fit: Regression, group: np.ndarray, kind: str) -> _Whole:
+def whole_design(fit: Regression, group: np.ndarray, kind: str) -> WholeDesign:
+    """Slopes and effects as columns, those nested in the clusters (N,) positions swept out; or a refusal."""
     if not fit.linear:
         raise ModelRefusal(f"{kind} is for linear fits; use cr1 for this estimator.")
     inside = {n: v for n, v in fit.effects.levels.items() if nested(v, group)}
@@ -41,7 +42,7 @@ def _whole(fit: Regression, group: np.ndarray, kind: str) -> _Whole:
     if columns > COLUMNS_AT_MOST:
         raise ModelRefusal(
             f"{kind} would need {columns:,} columns, as {', '.join(outside)} is not nested in the cluster; "
-            "use cr1 or wild."
+            "use cr1."
         )
     blocks = [fit.design]
     for name, level in outside.items():
@@ -50,7 +51,7 @@ def _whole(fit: Regression, group: np.ndarray, kind: str) -> _Whole:
     design = effects.residual(np.hstack(blocks))
     order = np.argsort(group, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(group))[:-1])
-    return _Whole(
+    return WholeDesign(
         design=design,
         bread=symmetric_inverse(design.T @ (fit.weights[:, None] * design)),
         inside=effects,
@@ -70,7 +71,7 @@ def cr2(fit: Regression, cluster: np.ndarray) -> Covariance:
     True
     """
     group = codes(cluster)
-    whole = _whole(fit, group, "CR2")
+    whole = whole_design(fit, group, "CR2")
     M, w, K = whole.bread, fit.weights, whole.slopes
     plain = bool((w == w[0]).all())
     MQM = M @ (whole.design.T @ ((w**2)[:, None] * whole.design)) @ M
@@ -171,7 +172,7 @@ def cr3(fit: Regression, cluster: np.ndarray) -> Covariance:
 
 def leave_one_out(fit: Regression, cluster: np.ndarray) -> np.ndarray:
     """(G, K) slopes without a cluster less the slopes with all; refused where one cluster holds one up."""
-    whole = _whole(fit, cluster, "CR3")
+    whole = whole_design(fit, cluster, "CR3")
     w, X = fit.weights, whole.design
     gram = X.T @ (w[:, None] * X)
     moved = np.zeros((len(whole.members), whole.slopes))
