@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 FIRST_STEPS, MOST_STEPS = 100, 10_000
+CONTROL_PENALTY = 1e-6
+"""Ridge of synthetic control in units of the noise: keeps its weights unique, moves nothing that shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,35 @@ def synthetic_did(y: np.ndarray, treated: np.ndarray, before: int) -> SyntheticD
     y, treated = np.asarray(y, dtype=float), np.asarray(treated, dtype=bool)
     penalties = _Penalties.of(y[~treated], int(treated.sum()), before)
     return _fit(y[treated], y[~treated], before, penalties, None, None)
+
+
+def synthetic_control(y: np.ndarray, treated: np.ndarray, before: int) -> SyntheticDid:
+    """Synthetic control: weights of comparisons that follow the treated's levels, no weights of months."""
+    y, treated = np.asarray(y, dtype=float), np.asarray(treated, dtype=bool)
+    comparison, followed = y[~treated], y[treated]
+    noise = _Penalties.of(comparison, 1, before)
+    target = np.column_stack([comparison[:, :before].T, followed[:, :before].mean(0)])
+    unit = _weights(target, CONTROL_PENALTY * noise.tolerance / 1e-5, noise.tolerance, None, intercept=False)
+    after = np.r_[np.zeros(before), np.full(y.shape[1] - before, 1 / (y.shape[1] - before))]
+    estimate = (followed.mean(0) - unit @ comparison) @ after
+    return SyntheticDid(estimate=float(estimate), unit_weights=unit, month_weights=np.zeros(before))
+
+
+def equal_weights(y: np.ndarray, treated: np.ndarray, before: int) -> SyntheticDid:
+    """Difference in differences in the same form: all comparisons and all months before weigh the same."""
+    y, treated = np.asarray(y, dtype=float), np.asarray(treated, dtype=bool)
+    count = int((~treated).sum())
+    return weighted_effect(y, treated, np.full(count, 1 / count), np.full(before, 1 / before))
+
+
+def weighted_effect(
+    y: np.ndarray, treated: np.ndarray, unit_weights: np.ndarray, month_weights: np.ndarray
+) -> SyntheticDid:
+    """The estimate that given weights of comparisons and of months before make."""
+    after = y.shape[1] - len(month_weights)
+    over = np.r_[-month_weights, np.full(after, 1 / after)]
+    estimate = y[treated].mean(0) @ over - unit_weights @ y[~treated] @ over
+    return SyntheticDid(estimate=float(estimate), unit_weights=unit_weights, month_weights=month_weights)
 
 
 def placebo_effects(y: np.ndarray, treated: np.ndarray, before: int, anew: bool = True) -> np.ndarray:
@@ -89,8 +120,12 @@ def _fit(
     return SyntheticDid(estimate=float(estimate), unit_weights=unit, month_weights=month)
 
 
-def _weights(target: np.ndarray, penalty: float, tolerance: float, start: np.ndarray | None) -> np.ndarray:
-    """Weights of all columns but the last that follow the last, up to a constant."""
+def _weights(
+    target: np.ndarray, penalty: float, tolerance: float, start: np.ndarray | None, intercept: bool = True
+) -> np.ndarray:
+    """Weights of all columns but the last that follow the last, up to a constant (intercept) or in level."""
+    if intercept:
+        target = target - target.mean(0)
     weights = _frank_wolfe(target, penalty, tolerance, start, FIRST_STEPS)
     weights = np.where(weights <= weights.max() / 4, 0.0, weights)
     return _frank_wolfe(target, penalty, tolerance, weights / weights.sum(), MOST_STEPS)
@@ -99,8 +134,7 @@ def _weights(target: np.ndarray, penalty: float, tolerance: float, start: np.nda
 def _frank_wolfe(
     target: np.ndarray, penalty: float, tolerance: float, start: np.ndarray | None, steps: int
 ) -> np.ndarray:
-    centred = target - target.mean(0)
-    A, b = centred[:, :-1], centred[:, -1]
+    A, b = target[:, :-1], target[:, -1]
     weights = np.full(A.shape[1], 1 / A.shape[1]) if start is None else start
     ridge = len(A) * penalty**2
     last, error = np.inf, A @ weights - b

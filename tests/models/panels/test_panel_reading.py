@@ -9,16 +9,18 @@ from medhome.study.problems import DataProblem, ModelRefusal
 
 
 def table():
-    return pd.DataFrame({
-        "id": ["10", "10", "9", "9", "x", "x"],
-        "t": [2001, 2002, 2002, 2001, 2001, 2002],
-        "d": [0, 1, 0, 0, 0, 0],
-        "g": [2002, 2002, 0, 0, np.nan, np.inf],
-        "y": [1.0, 5.0, 2.0, 1.5, 3.0, 3.5],
-        "x": [1, 2, 3, 4, 5, 6],
-        "w": [1, 1, 2, 2, 3, 3],
-        "c": ["n", "n", "n", "n", "s", "s"],
-    })
+    return pd.DataFrame(
+        {
+            "id": ["10", "10", "9", "9", "x", "x"],
+            "t": [2001, 2002, 2002, 2001, 2001, 2002],
+            "d": [0, 1, 0, 0, 0, 0],
+            "g": [2002, 2002, 0, 0, np.nan, np.inf],
+            "y": [1.0, 5.0, 2.0, 1.5, 3.0, 3.5],
+            "x": [1, 2, 3, 4, 5, 6],
+            "w": [1, 1, 2, 2, 3, 3],
+            "c": ["n", "n", "n", "n", "s", "s"],
+        }
+    )
 
 
 def read(frame=None, **columns):
@@ -63,8 +65,10 @@ def test_rows_in_any_order_give_the_same_panel():
 
 
 def test_months_are_read_as_month_indices():
-    frame = table().assign(t=["2014-11", "2014-12", "2014-12", "2014-11", "2014-11", "2014-12"],
-                           g=["2014-12", "2014-12", "", "", "never", None])
+    frame = table().assign(
+        t=["2014-11", "2014-12", "2014-12", "2014-11", "2014-11", "2014-12"],
+        g=["2014-12", "2014-12", "", "", "never", None],
+    )
     data = read(frame)
     assert data.times.tolist() == [2014 * 12 + 10, 2014 * 12 + 11]
     assert data.first_treated[:3].tolist() == [2014 * 12 + 11] * 2 + [np.inf]
@@ -84,27 +88,38 @@ def set_at(column, row, value):
     return frame
 
 
-@pytest.mark.parametrize(("frame", "columns", "words"), [
-    (None, {"outcome": "cost"}, "no column 'cost'; the columns are id, t"),
-    (None, {"first_treated": None}, "name the column of who is treated"),
-    (set_at("y", 3, None), {}, "'y' has 1 missing value, the first in row 3"),
-    (set_at("y", 4, " "), {}, "'y' has 1 missing value, the first in row 4"),
-    (set_at("y", 2, "n/a"), {}, r"'y' has 1 non-numeric value, the first in row 2 \('n/a'\)"),
-    (set_at("y", 2, np.inf), {}, "'y' has 1 infinite value, the first in row 2"),
-    (set_at("t", 5, None), {}, "'t' has 1 missing value, the first in row 5"),
-    (set_at("id", 5, None), {}, "'id' has 1 missing value, the first in row 5"),
-    (set_at("id", 5, ""), {}, "'id' has 1 missing value, the first in row 5"),
-    (set_at("x", 6, "a"), {"covariates": ["x"]}, "'x' has 1 non-numeric value, the first in row 6"),
-    (set_at("w", 3, 0), {"weights": "w"}, "positive weights; row 3 holds 0"),
-    (set_at("c", 1, None), {"cluster": "c"}, "'c' has 1 missing value, the first in row 1"),
-    (set_at("d", 2, 2), {"treated": "d", "first_treated": None}, "'d' has 1 other value, the first in row 2"),
-    (set_at("g", 2, "soon"), {}, "'g' has 1 non-numeric value, the first in row 2"),
-    (set_at("g", 2, 2001), {}, r"'g' changes inside id '10' \(2001 and 2002\)"),
-    (set_at("d", 1, 1), {"treated": "d"}, "disagree at row 1"),
-    (table().assign(t=lambda f: f["t"] - 2002), {}, "0, which means never treated, but times run from -1"),
-    (table().assign(t="2014-11", g="2014-13"), {}, "'g' has 6 unreadable values, the first in row 1"),
-    (table().head(0), {}, "no rows"),
-])
+@pytest.mark.parametrize(
+    ("frame", "columns", "words"),
+    [
+        (None, {"outcome": "cost"}, "no column 'cost'; the columns are id, t"),
+        (None, {"first_treated": None}, "name the column of who is treated"),
+        (set_at("y", 3, None), {}, "'y' has 1 missing value, the first in row 3"),
+        (set_at("y", 4, " "), {}, "'y' has 1 missing value, the first in row 4"),
+        (set_at("y", 2, "n/a"), {}, r"'y' has 1 non-numeric value, the first in row 2 \('n/a'\)"),
+        (set_at("y", 2, np.inf), {}, "'y' has 1 infinite value, the first in row 2"),
+        (set_at("t", 5, None), {}, "'t' has 1 missing value, the first in row 5"),
+        (set_at("id", 5, None), {}, "'id' has 1 missing value, the first in row 5"),
+        (set_at("id", 5, ""), {}, "'id' has 1 missing value, the first in row 5"),
+        (set_at("x", 6, "a"), {"covariates": ["x"]}, "'x' has 1 non-numeric value, the first in row 6"),
+        (set_at("w", 3, 0), {"weights": "w"}, "positive weights; row 3 holds 0"),
+        (set_at("c", 1, None), {"cluster": "c"}, "'c' has 1 missing value, the first in row 1"),
+        (
+            set_at("d", 2, 2),
+            {"treated": "d", "first_treated": None},
+            "'d' has 1 other value, the first in row 2",
+        ),
+        (set_at("g", 2, "soon"), {}, "'g' has 1 non-numeric value, the first in row 2"),
+        (set_at("g", 2, 2001), {}, r"'g' changes inside id '10' \(2001 and 2002\)"),
+        (set_at("d", 1, 1), {"treated": "d"}, "disagree at row 1"),
+        (
+            table().assign(t=lambda f: f["t"] - 2002),
+            {},
+            "0, which means never treated, but times run from -1",
+        ),
+        (table().assign(t="2014-11", g="2014-13"), {}, "'g' has 6 unreadable values, the first in row 1"),
+        (table().head(0), {}, "no rows"),
+    ],
+)
 def test_refused_with_column_and_row(frame, columns, words):
     with pytest.raises(DataProblem, match=words):
         read(frame, **columns)

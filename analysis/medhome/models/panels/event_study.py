@@ -3,7 +3,7 @@
 One base for all periods ("universal"), so that a slow drift before the start shows. The joint test of the
 periods before is given twice: in the form of Hotelling (the one to read: the other over-rejects badly with
 many periods, `docs/methods.md`), refused when there are too many periods for the clusters, and as F(q, G-1),
-which reference packages print. Beside it stands the straight-line drift that the test could have found: a test
+which reference packages print. Beside it stands the straight drift that the test could have found: a test
 that does not reject has not shown that trends are parallel. Source: ``docs/methods/panel-estimators.md``;
 Roth 2022 for the power of such tests.
 """
@@ -36,7 +36,7 @@ def event_study(
     """Effect at each event time k (periods since the start, 0 the first treated), zero at ``reference``.
 
     The headline is the mean of the effects at k >= 0. table: one row per event time with estimate, se, df, p,
-    lo95, hi95, lo90, hi90 and ``reference``. details: ``pre_trend`` (see the module), ``beta`` and ``sigma`` of
+    lo95, hi95, lo90, hi90 and ``reference``. details: ``pre_trend`` (see above), ``beta`` and ``sigma`` of
     all estimated event times in order, as `medhome.sensitivity` reads them, and ``event_times``.
     Refused with several starts: use sun-abraham or callaway-santanna.
 
@@ -54,7 +54,7 @@ def event_study(
     warnings = study_warnings(data, "event-study")
     if len(data.cohorts) > 1:
         raise ModelRefusal(
-            f"event-study has one start and the data have {len(data.cohorts)}; use sun-abraham, imputation or "
+            f"event-study has one start, the data have {len(data.cohorts)}; use sun-abraham, imputation or "
             "callaway-santanna."
         )
     start = int(np.searchsorted(data.times, data.cohorts[0]))
@@ -117,10 +117,20 @@ def _table(fit: Regression, found: Covariance, seen: list[int], reference: int) 
             records.append({"event_time": k, **zero, "df": math.nan, "p": math.nan, "reference": True})
             continue
         each: Inference = found.of(fit, f"event {k}")
-        records.append({
-            "event_time": k, "estimate": each.estimate, "se": each.se, "lo95": each.ci[0], "hi95": each.ci[1],
-            "lo90": each.ci90[0], "hi90": each.ci90[1], "df": each.df, "p": each.p, "reference": False,
-        })
+        records.append(
+            {
+                "event_time": k,
+                "estimate": each.estimate,
+                "se": each.se,
+                "lo95": each.ci[0],
+                "hi95": each.ci[1],
+                "lo90": each.ci90[0],
+                "hi90": each.ci90[1],
+                "df": each.df,
+                "p": each.p,
+                "reference": False,
+            }
+        )
     return pd.DataFrame(records)
 
 
@@ -134,7 +144,7 @@ def pre_trend(
 ) -> dict[str, Any]:
     """Joint test of the event times before the start, and the drift that it could have found.
 
-    f, f_df, f_p: W/q against F(q, G-1). hotelling_f, hotelling_p: W (G-q-1)/(q (G-2)) against F(q, G-q-1), with
+    f, f_df, f_p: W/q against F(q, G-1). hotelling_f, _p: W (G-q-1)/(q (G-2)) against F(q, G-q-1), with
     a ``verdict`` in place of them when q is more than a fifth of the smaller arm's clusters. slope, slope_se:
     generalised least squares drift per period. detectable_slope_50, _80: drift per period that the joint test
     finds with that probability (noncentral F). Empty when no period before is estimated.
@@ -153,8 +163,8 @@ def pre_trend(
     out: dict[str, Any] = {"f": test.statistic, "f_df": [test.df1, clusters - 1], "f_p": test.p, "periods": q}
     if q > min(arm_clusters) / PERIODS_PER_CLUSTER:
         out["verdict"] = (
-            f"{q} periods before are too many to test jointly with {min(arm_clusters)} clusters in the smaller "
-            "arm; join periods into quarters or years"
+            f"{q} periods before are too many to test jointly with {min(arm_clusters)} clusters in the "
+            "smaller arm; join periods into quarters or years"
         )
     else:
         left = clusters - q - 1

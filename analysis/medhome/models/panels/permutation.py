@@ -115,8 +115,8 @@ def cluster_paths(data: PanelData) -> np.ndarray:
     if (path[data.cluster] != inside).any():
         at = int(np.argmax(path[data.cluster] != inside))
         raise ModelRefusal(
-            f"Units of cluster {data.cluster_labels[data.cluster[at]]} start at different times, so clusters are "
-            "not what was assigned; randomise over units (leave out --cluster)."
+            f"Units of cluster {data.cluster_labels[data.cluster[at]]} start at different times, so clusters "
+            "are not what was assigned; randomise over units (leave out --cluster)."
         )
     return path
 
@@ -125,7 +125,9 @@ def _statistics(
     d: np.ndarray, y: np.ndarray, w: np.ndarray, cluster: np.ndarray, G: int, statistic: str
 ) -> np.ndarray:
     information = (w[:, None] * d**2).sum(0)
-    beta = np.divide(d.T @ (w * y), information, out=np.zeros(d.shape[1]), where=information > 1e-12 * w.sum())
+    beta = np.divide(
+        d.T @ (w * y), information, out=np.zeros(d.shape[1]), where=information > 1e-12 * w.sum()
+    )
     if statistic == "beta":
         return np.abs(beta)
     score = (w[:, None] * d) * (y[:, None] - d * beta)

@@ -82,8 +82,8 @@ def fit_log_link(
             break
     else:
         raise ModelRefusal(
-            f"The {family} fit did not settle in {MOST_STEPS} steps: some column or level tells zeros from other "
-            "outcomes perfectly (separation); drop that column, or the rows it sets apart."
+            f"The {family} fit did not settle in {MOST_STEPS} steps: some column or level tells zeros from "
+            "other outcomes perfectly (separation); drop that column, or the rows it sets apart."
         )
     mu = np.exp(eta)
     fit = Regression(
@@ -148,13 +148,15 @@ def ppml(
         effects = {"first_treated": data.first_treated, data.time_name: data.time}
     treated = data.treated > 0
     if not (data.outcome[treated] > 0).any():
-        raise ModelRefusal("ppml: every treated row has a zero outcome, so no ratio can be estimated (separation).")
+        raise ModelRefusal(
+            "ppml: every treated row has a zero outcome, so no ratio can be estimated (separation)."
+        )
     gone, counts = separated(data.outcome, effects)
     if gone.any():
         named = ", ".join(f"{n} of {name}" for name, n in counts.items() if n)
         warnings.append(
-            f"{int(gone.sum())} rows in levels whose outcomes are all zero ({named}) are fitted as zero and say "
-            "nothing about the effect (separation)."
+            f"{int(gone.sum())} rows in levels whose outcomes are all zero ({named}) are fitted as zero and "
+            "say nothing about the effect (separation)."
         )
     use = ~gone
     cluster = codes(data.cluster[use])
@@ -186,8 +188,9 @@ def ppml(
         units=data.units,
         clusters=int(cluster.max()) + 1,
         rule=f"{found.rule}; delta method over all parameters",
-        warnings=tuple(dict.fromkeys((*warnings, *fit.warnings, *found.warnings,
-                                      *cluster_cautions(data, inference)))),
+        warnings=tuple(
+            dict.fromkeys((*warnings, *fit.warnings, *found.warnings, *cluster_cautions(data, inference)))
+        ),
         table=coefficient_table(fit, found),
         details={
             "coefficient": b.estimate,
@@ -245,6 +248,12 @@ def ratio_table(data: PanelData) -> pd.DataFrame:
         for after in (False, True):
             cell = (data.group == group) & ((data.times[data.time] >= data.cohorts[0]) == after)
             weight = data.weights[cell]
-            records.append({"group": group, "after": after, "rows": int(cell.sum()),
-                            "mean": float(weight @ data.outcome[cell] / weight.sum())})
+            records.append(
+                {
+                    "group": group,
+                    "after": after,
+                    "rows": int(cell.sum()),
+                    "mean": float(weight @ data.outcome[cell] / weight.sum()),
+                }
+            )
     return pd.DataFrame(records)

@@ -35,9 +35,7 @@ MUCH_WEIGHT = 0.5
 def known(inference: str, allowed: Sequence[str], estimator: str) -> None:
     """Refuse an inference that an estimator does not have, by name."""
     if inference not in allowed:
-        raise ModelRefusal(
-            f"{estimator} has no inference {inference!r}; it has {', '.join(allowed)}."
-        )
+        raise ModelRefusal(f"{estimator} has no inference {inference!r}; it has {', '.join(allowed)}.")
 
 
 def study_warnings(data: PanelData, estimator: str, *, comparison: bool = True) -> tuple[str, ...]:
@@ -59,7 +57,9 @@ def study_warnings(data: PanelData, estimator: str, *, comparison: bool = True) 
             "differences needs one."
         )
     if comparison and group.all() and len(data.cohorts) == 1:
-        raise ModelRefusal(f"{estimator}: every unit is treated from {start:g} on, so there is no comparison.")
+        raise ModelRefusal(
+            f"{estimator}: every unit is treated from {start:g} on, so there is no comparison."
+        )
     warnings = []
     if before.sum() == 1:
         warnings.append("Only one period before the first start: trends before it cannot be checked.")
@@ -67,8 +67,8 @@ def study_warnings(data: PanelData, estimator: str, *, comparison: bool = True) 
     if len(always):
         names = ", ".join(data.unit_labels[u] for u in always[:5])
         warnings.append(
-            f"{len(always)} unit{'s' if len(always) > 1 else ''} treated from the first period on, which show no "
-            f"change and serve as a comparison only: {names}{', ...' if len(always) > 5 else ''}."
+            f"{len(always)} unit{'s' if len(always) > 1 else ''} treated from the first period on, which "
+            f"show no change and serve as a comparison only: {names}{', ...' if len(always) > 5 else ''}."
         )
     last = np.full(data.units, -1)
     np.maximum.at(last, data.unit, data.time)
@@ -118,8 +118,17 @@ def coefficient_table(fit: Regression, found: Covariance) -> pd.DataFrame:
     records = []
     for name in fit.names:
         each = found.of(fit, name)
-        records.append({"term": name, "estimate": each.estimate, "se": each.se, "df": each.df, "p": each.p,
-                        "lo95": each.ci[0], "hi95": each.ci[1]})
+        records.append(
+            {
+                "term": name,
+                "estimate": each.estimate,
+                "se": each.se,
+                "df": each.df,
+                "p": each.p,
+                "lo95": each.ci[0],
+                "hi95": each.ci[1],
+            }
+        )
     return pd.DataFrame(records)
 
 
@@ -143,8 +152,9 @@ def slope_estimate(
     """
     known(inference, INFERENCES, estimator)
     fallback = "cr1" if data.clusters > 1 else "hc1"
-    base = covariance(fit, inference if inference in ("iid", "hc1", "cr1", "cr2", "cr3") else fallback,
-                      data.cluster, rule)
+    base = covariance(
+        fit, inference if inference in ("iid", "hc1", "cr1", "cr2", "cr3") else fallback, data.cluster, rule
+    )
     each: Inference = base.of(fit, name)
     p, ci, ci90, words, df = each.p, each.ci, each.ci90, base.rule, each.df
     more = dict(details or {})
@@ -157,8 +167,12 @@ def slope_estimate(
         test = randomization(data, effects or {}, covariates=covariates, seed=seed)
         p, ci, ci90, df = test.p, (nan, nan), (nan, nan), nan
         words = f"{test.rule}; se: {base.rule}"
-        more |= {"assignments": test.assignments, "rank": test.rank, "smallest_p": test.smallest_p,
-                 "exact": test.exact}
+        more |= {
+            "assignments": test.assignments,
+            "rank": test.rank,
+            "smallest_p": test.smallest_p,
+            "exact": test.exact,
+        }
     if inference not in ("iid", "hc1") and data.clusters > 1:
         influence = cluster_influence(fit, data.cluster, name, data.cluster_labels)
         more |= {
@@ -178,8 +192,9 @@ def slope_estimate(
         units=data.units,
         clusters=data.clusters,
         rule=words,
-        warnings=tuple(dict.fromkeys((*warnings, *fit.warnings, *base.warnings,
-                                      *cluster_cautions(data, inference)))),
+        warnings=tuple(
+            dict.fromkeys((*warnings, *fit.warnings, *base.warnings, *cluster_cautions(data, inference)))
+        ),
         table=coefficient_table(fit, base),
         details=more,
     )

@@ -28,9 +28,7 @@ def staggered_warning(data: PanelData) -> tuple[str, ...]:
     )
 
 
-def twfe(
-    data: PanelData, *, inference: str = "cr1", rule: Rule = "fixest", seed: int = 1
-) -> PanelEstimate:
+def twfe(data: PanelData, *, inference: str = "cr1", rule: Rule = "fixest", seed: int = 1) -> PanelEstimate:
     """Weighted least squares of the outcome on treatment and covariates, unit and time absorbed.
 
     inference: iid, hc1, cr1, cr2, cr3, wild or randomization, by the data's cluster. rule: small-sample rule

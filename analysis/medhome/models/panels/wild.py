@@ -4,8 +4,8 @@ The null is imposed on the residuals, whole clusters change sign together, and a
 values that are not rejected. All 2^G sign vectors are used where they are few, so that the seed cannot
 matter; ties count as extreme (with all vectors tried the test is then valid). Per draw only sums over
 clusters are needed: 9,999 draws of 400 clusters take a fraction of a second.
-Source: Cameron, Gelbach and Miller 2008; Webb 2014; MacKinnon, Nielsen and Webb 2023 (WCR31: residuals of each
-cluster from a fit without it); ``docs/methods/panel-estimators.md``.
+Source: Cameron, Gelbach and Miller 2008; Webb 2014; MacKinnon, Nielsen and Webb 2023 (WCR31: each cluster's
+residuals from a fit without it); ``docs/methods/panel-estimators.md``.
 """
 
 from __future__ import annotations
@@ -61,14 +61,16 @@ def wild_cluster(
     (True, 64, 0.0625)
     """
     if variant not in ("11", "31") or law not in ("rademacher", "webb"):
-        raise ModelRefusal(f"The wild bootstrap knows variants 11 and 31 and laws rademacher and webb, not "
-                           f"{variant} and {law}.")
+        raise ModelRefusal(
+            f"The wild bootstrap knows variants 11 and 31 and laws rademacher and webb, not "
+            f"{variant} and {law}."
+        )
     group = codes(cluster)
     G = int(group.max()) + 1
     if G < 2:
         raise ModelRefusal("All rows are in one cluster; the wild bootstrap changes signs of whole clusters.")
     sums = _sums(fit, group, fit.position(name), variant)
-    exact = law == "rademacher" and 2**G <= draws
+    exact = law == "rademacher" and draws >= 2**G
     rng = np.random.default_rng([seed, STEP])
     parts = []
     for signs in _signs(G, draws, law, exact, rng):
@@ -127,7 +129,10 @@ def _sums(fit: Regression, group: np.ndarray, k: int, variant: str) -> _Sums:
     e = fit.residual
     residuals = (e, d)
     if variant == "31":
-        residuals = (_left_out(e, others, w, gram, whole.members), _left_out(d, others, w, gram, whole.members))
+        residuals = (
+            _left_out(e, others, w, gram, whole.members),
+            _left_out(d, others, w, gram, whole.members),
+        )
     G = len(whole.members)
 
     def by_cluster(values: np.ndarray) -> np.ndarray:
@@ -154,9 +159,7 @@ def _left_out(
     return out
 
 
-def _signs(
-    G: int, draws: int, law: str, exact: bool, rng: np.random.Generator
-) -> Iterator[np.ndarray]:
+def _signs(G: int, draws: int, law: str, exact: bool, rng: np.random.Generator) -> Iterator[np.ndarray]:
     if exact:
         yield np.array(list(product((1.0, -1.0), repeat=G)))
         return
