@@ -164,7 +164,7 @@ def test_bad_studies_are_refused_by_name():
         twfe(_read(frame.assign(d=0)))
     with pytest.raises(ModelRefusal, match="no comparison"):
         did2x2(_read(frame.assign(d=(frame["t"] >= 2).astype(int))))
-    with pytest.raises(ModelRefusal, match="Covariate twice is explained"):
+    with pytest.raises(ModelRefusal, match="is a combination of the others"):
         did2x2(_read(frame.assign(twice=2 * frame["x"]), "x", "twice"))
     with pytest.raises(ModelRefusal, match="'wild'"):
         did2x2(_read(frame, "x"), inference="wild")

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from medhome.models.panels.absorb import codes, least_squares
-from medhome.models.panels.effect_on_treated import cross_section_effect, panel_effect
+from medhome.models.panels.doubly_robust import CellEffects, design, panel_effects, repeated_effect
 from medhome.models.panels.sandwich import Inference, Rule
 from medhome.models.panels.slope import cluster_cautions, known, slope_estimate, study_warnings
 from medhome.models.panels.twfe import TREATED
@@ -26,6 +26,7 @@ from medhome.study.problems import ModelRefusal
 
 Method = Literal["regression", "dr", "ipw", "outcome_regression"]
 METHODS = ("regression", "dr", "ipw", "outcome_regression")
+FORMS = {"dr": "dr", "ipw": "ipw", "outcome_regression": "reg"}
 
 
 def did2x2(
@@ -35,6 +36,7 @@ def did2x2(
     inference: str = "cr1",
     rule: Rule = "fixest",
     seed: int = 1,
+    drdid_signs: bool = True,
 ) -> PanelEstimate:
     """Effect on the treated of one start, all periods before it against all from it on.
 
@@ -42,7 +44,9 @@ def did2x2(
     A panel uses each unit's change and its covariates before the start; rows of which no unit is seen on both
     sides (or several rows of a unit at one time) are a repeated cross-section. inference: regression has all;
     the others have hc1 (rows or units) and cr1 (influence summed by cluster), both without a small-sample
-    factor and with the normal law, as their source. table: means of the four cells.
+    factor and with the normal law, as their source. table: means of the four cells. drdid_signs (dr in a
+    repeated cross-section): errors as R ``DRDID`` prints them; False gives the exact influence function,
+    whose error is in details either way (``docs/methods/panel-estimators.md``).
 
     >>> import pandas as pd
     >>> from medhome.models.panels.reading import panel_from_frame
@@ -70,7 +74,7 @@ def did2x2(
     if chosen == "regression":
         return _regression(data, after, panel, inference, rule, seed, warnings)
     known(inference, ("hc1", "cr1"), f"did2x2 by {chosen}")
-    return _weighted(data, after, panel, incomplete, chosen, inference, warnings)
+    return _weighted(data, after, panel, incomplete, chosen, inference, warnings, drdid_signs)
 
 
 def _both_sides(data: PanelData, after: np.ndarray) -> tuple[bool, np.ndarray]:
@@ -174,34 +178,39 @@ def _weighted(
     method: str,
     inference: str,
     warnings: tuple[str, ...],
+    drdid_signs: bool,
 ) -> PanelEstimate:
     details: dict[str, Any] = {"method": method, "form": "panel" if panel else "repeated cross-section"}
     if panel:
         used = np.unique(data.unit[~incomplete])
         (late, _), (early, weight) = _unit_means(data, after), _unit_means(data, ~after)
         first = np.unique(data.unit, return_index=True)[1]
-        x = np.column_stack([np.ones(data.units), _before(data, after)])[used]
         d = data.group[first][used].astype(float)
+        x = design(_before(data, after)[used], data.covariate_names, d == 0, "did2x2")
         cluster, rows = data.cluster[first][used], int((~incomplete).sum())
-        x = _distinct(x, data.covariate_names)
-        found = panel_effect((late - early)[used], d, x, weight[used], method)  # type: ignore[arg-type]
+        found = panel_effects(d, (late - early)[used, None], x, weight[used], FORMS[method], "did2x2")
     else:
-        x = _distinct(np.column_stack([np.ones(data.rows), data.covariates]), data.covariate_names)
+        d = data.group.astype(float)
+        x = design(data.covariates, data.covariate_names, d == 0, "did2x2")
         cluster, rows = data.cluster, data.rows
-        inputs = (data.outcome, after.astype(float), data.group.astype(float), x, data.weights, method)
-        found = cross_section_effect(*inputs)  # type: ignore[arg-type]
-        if method == "dr":
-            exact = cross_section_effect(*inputs, influence_form="exact")  # type: ignore[arg-type]
-            details["se_exact_influence"] = influence_error(
-                exact.influence, cluster if inference == "cr1" else None
+        post = after.astype(float)
+
+        def by(drdid_signs: bool) -> CellEffects:
+            return repeated_effect(
+                d, post, data.outcome, x, data.weights, FORMS[method], "did2x2", drdid_signs=drdid_signs
             )
+
+        found = by(drdid_signs)
+        if method == "dr":
+            exact = by(False).influence[:, 0]
+            details["se_exact_influence"] = influence_error(exact, cluster if inference == "cr1" else None)
     if found.trimmed:
         warnings = (
             *warnings,
             f"{found.trimmed} comparison rows with a propensity of 0.995 or more left out.",
         )
-    se = influence_error(found.influence, cluster if inference == "cr1" else None)
-    each = Inference.of(found.estimate, se, math.inf)
+    se = influence_error(found.influence[:, 0], cluster if inference == "cr1" else None)
+    each = Inference.of(float(found.att[0]), se, math.inf)
     groups = len(np.unique(codes(cluster)))
     return PanelEstimate(
         estimator="did2x2",
@@ -220,13 +229,3 @@ def _weighted(
         table=cells(data, after),
         details={**details, "trimmed": found.trimmed},
     )
-
-
-def _distinct(x: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """x, or a refusal that names the first covariate that earlier ones and the constant explain."""
-    fit = least_squares(np.zeros(len(x)), x, ["constant", *names])
-    if fit.dropped:
-        raise ModelRefusal(
-            f"Covariate {fit.dropped[0]} is explained by the others or does not vary; leave it out."
-        )
-    return x
