@@ -106,6 +106,27 @@ def test_bias_reduced_mortality(shared_data):
             )
 
 
+def test_every_named_rule_on_mortality(shared_data):
+    data = table(shared_data, "mortality_mv")
+    want = golden(shared_data, "cr2_mortality")["variant_with_beer_wine_percap_legal"]
+    names = ["legal", "beertaxa", "beerpercap", "winepercap"]
+    state = data.state.to_numpy()
+    fit = least_squares(
+        data.mrate.to_numpy(),
+        columns(data, *names),
+        names,
+        effects={"state": state, "year": data.year.to_numpy()},
+    )
+    found = {
+        "CR0": vcov.cr1(fit, state, rule="none"),
+        "CR1S": vcov.cr1(fit, state, rule="statsmodels"),
+        "CR2": vcov.cr2(fit, state),
+    }
+    for name, covariance in found.items():
+        each = covariance.of(fit, "legal")
+        assert_allclose([each.estimate, each.se, each.df, each.p], list(want[name].values()), rtol=1e-8)
+
+
 def test_bias_reduced_mpdta(shared_data):
     data = table(shared_data, "mpdta")
     want = golden(shared_data, "cr2_mpdta")
