@@ -200,7 +200,10 @@ def test_many_periods_before_are_not_tested_jointly():
     assert "6 periods before are too many" in test["verdict"] and "hotelling_p" not in test
     few = event_study(_read(_frame(61, units=30, periods=4, start=3, treated=10))).details["pre_trend"]
     assert few["periods"] == 2 and 0 < few["hotelling_p"] < 1
-    assert few["detectable_slope_50"] < few["detectable_slope_80"]
+    assert few["detectable_slope_50"] < few["detectable_slope_80"] and "htz_p" not in few
+    reduced = event_study(_read(_frame(61, units=30, periods=4, start=3, treated=10)), inference="cr2")
+    test = reduced.details["pre_trend"]
+    assert test["htz_df"][0] == 2 and test["htz_df"][1] < 28 and 0 < test["htz_p"] < 1
 
 
 def test_the_detectable_drift_is_found_as_often_as_it_says():

@@ -127,6 +127,20 @@ def test_every_named_rule_on_mortality(shared_data):
         assert_allclose([each.estimate, each.se, each.df, each.p], list(want[name].values()), rtol=1e-8)
 
 
+def test_joint_test_for_few_clusters_on_mortality(shared_data):
+    data = table(shared_data, "mortality_mv")
+    want = golden(shared_data, "cr2_mortality")["HTZ_legal_beertaxa"]
+    names = ["legal", "beertaxa", "beerpercap", "winepercap"]
+    effects = {"state": data.state.to_numpy(), "year": data.year.to_numpy()}
+    fit = least_squares(data.mrate.to_numpy(), columns(data, *names), names, effects=effects)
+    found = vcov.cr2(fit, effects["state"]).joint(fit, np.eye(4)[:2])
+    assert_allclose(
+        [found.statistic, found.df1, found.df2, found.p],
+        [want["Fstat"], want["df_num"], want["df_denom"], want["p_val"]],
+        rtol=1e-8,
+    )
+
+
 def test_bias_reduced_mpdta(shared_data):
     data = table(shared_data, "mpdta")
     want = golden(shared_data, "cr2_mpdta")

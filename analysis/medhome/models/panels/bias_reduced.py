@@ -99,8 +99,31 @@ def cr2(fit: Regression, cluster: np.ndarray) -> Covariance:
         squares = (s**2).sum() + 2 * (s * diagonal).sum() + np.trace(SFF @ SFF)
         return float((s.sum() + diagonal.sum()) ** 2 / squares)
 
+    def joint_df_of(C: np.ndarray) -> float:
+        """q(q+1) over the summed variances of the standardised covariance of C b (Hotelling, HTZ)."""
+        q = len(C)
+        s = np.einsum("gij,si,tj->gst", own, C, C)
+        F = np.stack([np.hstack([u @ c, v @ c]) for c in C])
+        omega = s.sum(0) + np.einsum("sgi,ij,tgj->st", F, S, F)
+        value, vector = np.linalg.eigh((omega + omega.T) / 2)
+        R = (vector / np.sqrt(value)) @ vector.T
+        s = np.einsum("sa,gab,tb->gst", R, s, R)
+        F = np.einsum("sa,agi->sgi", R, F)
+        diagonal = np.einsum("sgi,ij,tgj->gst", F, S, F)
+        total = 0.0
+        for i in range(q):
+            for j in range(q):
+                cross = S @ (F[i].T @ F[j])
+                total += (s[:, i, i] * s[:, j, j]).sum() + (s[:, i, j] ** 2).sum()
+                total += (s[:, i, i] * diagonal[:, j, j]).sum() + (s[:, j, j] * diagonal[:, i, i]).sum()
+                total += 2 * (s[:, i, j] * diagonal[:, i, j]).sum()
+                back = S @ (F[j].T @ F[i])
+                total += np.trace(cross @ back) + np.trace(back @ back)
+        return float(q * (q + 1) / total)
+
     return Covariance(
         matrix=root.T @ root,
+        joint_df_of=joint_df_of,
         rule="CR2 (Bell and McCaffrey), independent working errors; Satterthwaite degrees of freedom",
         clusters=G,
         df_of=df_of,

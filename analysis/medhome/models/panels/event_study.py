@@ -36,7 +36,8 @@ def event_study(
     """Effect at each event time k (periods since the start, 0 the first treated), zero at ``reference``.
 
     The headline is the mean of the effects at k >= 0. table: one row per event time with estimate, se, df, p,
-    lo95, hi95, lo90, hi90 and ``reference``. details: ``pre_trend`` (see above), ``beta`` and ``sigma`` of
+    lo95, hi95, lo90, hi90 and ``reference``. details: ``pre_trend`` (see above; with cr2
+    also ``htz_*``, Hotelling's form with estimated degrees of freedom), ``beta`` and ``sigma`` of
     all estimated event times in order, as `medhome.sensitivity` reads them, and ``event_times``.
     Refused with several starts: use sun-abraham or callaway-santanna.
 
@@ -82,6 +83,11 @@ def event_study(
         raise ModelRefusal("No event time from the start on can be estimated.")
     headline = found.inference(fit, post / post.sum())
     sigma = found.matrix[np.ix_(positions, positions)]
+    tested = pre_trend(fit.beta[positions], sigma, np.array(seen), reference, data.clusters, arms(data))
+    before = [p for p, k in zip(positions, seen, strict=True) if k < 0]
+    if found.joint_df_of is not None and before:
+        few = found.joint(fit, np.eye(len(fit.beta))[before])
+        tested |= {"htz_f": few.statistic, "htz_df": [few.df1, few.df2], "htz_p": few.p}
     return PanelEstimate(
         estimator="event-study",
         estimate=headline.estimate,
@@ -102,9 +108,7 @@ def event_study(
             "event_times": seen,
             "beta": fit.beta[positions].tolist(),
             "sigma": sigma.tolist(),
-            "pre_trend": pre_trend(
-                fit.beta[positions], sigma, np.array(seen), reference, data.clusters, arms(data)
-            ),
+            "pre_trend": tested,
         },
     )
 

@@ -67,7 +67,24 @@ class Covariance:
     rule: str
     clusters: int
     df_of: Callable[[np.ndarray], float]
+    joint_df_of: Callable[[np.ndarray], float] | None = None
     warnings: tuple[str, ...] = ()
+
+    def joint(self, fit: Regression, combinations: np.ndarray) -> JointTest:
+        """Test that combinations (q, K) of the slopes are all zero.
+
+        CR2: Hotelling's form with q(q+1)/(summed variances) degrees of freedom (Tipton and Pustejovsky 2015,
+        HTZ); else the Wald test W/q against F(q, df).
+        """
+        C = np.asarray(combinations, dtype=float)
+        q, matrix, beta = len(C), C @ self.matrix @ C.T, C @ fit.beta
+        if self.joint_df_of is None:
+            return wald(beta, matrix, self.df_of(C[0]))
+        eta = self.joint_df_of(C)
+        left = eta - q + 1
+        f = float(beta @ np.linalg.solve(matrix, beta)) / q * left / eta
+        p = float(stats.f.sf(f, q, left)) if left > 0 else float("nan")
+        return JointTest(statistic=f, df1=q, df2=left, p=p)
 
     def se(self) -> np.ndarray:
         return np.sqrt(np.maximum(np.diag(self.matrix), 0))

@@ -81,7 +81,7 @@ def _both_sides(data: PanelData, after: np.ndarray) -> tuple[bool, np.ndarray]:
     """Whether units are followed across the start, and (N,) rows of units that are not."""
     seen = np.zeros((data.units, 2), dtype=bool)
     seen[data.unit, after.astype(int)] = True
-    both = seen.all(1)
+    both = np.asarray(seen.all(axis=1))
     return bool(data.one_row_each and both.any()), ~both[data.unit]
 
 
