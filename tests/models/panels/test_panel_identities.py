@@ -229,3 +229,14 @@ def test_weights_scale_out():
     for estimator in (twfe, ppml, did2x2):
         one, two = estimator(data), estimator(heavier)
         assert_allclose([two.estimate, two.se], [one.estimate, one.se], rtol=1e-8)
+
+
+def test_staggered_starts_bring_their_decomposition():
+    frame = _frame(91)
+    frame["d"] = ((frame["u"] < 5) & (frame["t"] >= np.where(frame["u"] < 2, 1, 2))).astype(int)
+    found = twfe(_read(frame))
+    parts = found.details["bacon"].values()
+    assert_allclose(sum(p["weight"] for p in parts), 1)
+    assert_allclose(sum(p["weight"] * p["mean"] for p in parts), found.estimate, rtol=1e-9)
+    assert any("compares with units already treated" in w for w in found.warnings)
+    assert "bacon" not in twfe(_read(frame, "x")).details

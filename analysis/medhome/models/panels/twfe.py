@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from medhome.models.panels.absorb import least_squares
+from medhome.models.panels.bacon import bacon
 from medhome.models.panels.sandwich import Rule
 from medhome.models.panels.slope import slope_estimate, study_warnings
 from medhome.study.panel_data import PanelData
@@ -28,11 +29,20 @@ def staggered_warning(data: PanelData) -> tuple[str, ...]:
     )
 
 
+def decomposes(data: PanelData) -> bool:
+    """Whether starts are staggered and the decomposition of Goodman-Bacon holds for the estimate."""
+    if len(data.cohorts) < 2 or not data.balanced or data.covariate_names:
+        return False
+    weights = data.weights.reshape(data.units, -1)
+    return bool((weights == weights[:, :1]).all())
+
+
 def twfe(data: PanelData, *, inference: str = "cr1", rule: Rule = "fixest", seed: int = 1) -> PanelEstimate:
     """Weighted least squares of the outcome on treatment and covariates, unit and time absorbed.
 
     inference: iid, hc1, cr1, cr2, cr3, wild or randomization, by the data's cluster. rule: small-sample rule
-    of cr1 (`sandwich`). table: one row per coefficient.
+    of cr1 (`sandwich`). table: one row per coefficient. details: ``bacon``, weight and mean by type,
+    where starts are staggered and the decomposition holds (balanced, no covariates, weights of units).
 
     >>> import pandas as pd
     >>> from medhome.models.panels.reading import panel_from_frame
@@ -42,6 +52,11 @@ def twfe(data: PanelData, *, inference: str = "cr1", rule: Rule = "fixest", seed
     2.5
     """
     warnings = (*study_warnings(data, "twfe", comparison=True), *staggered_warning(data))
+    details = {}
+    if decomposes(data):
+        parts = bacon(data)
+        warnings = (*warnings, *parts.warnings)
+        details["bacon"] = parts.details
     effects = {data.unit_name: data.unit, data.time_name: data.time}
     columns = np.column_stack([data.treated, data.covariates])
     fit = least_squares(
@@ -58,4 +73,5 @@ def twfe(data: PanelData, *, inference: str = "cr1", rule: Rule = "fixest", seed
         effects=effects,
         covariates=data.covariates,
         warnings=warnings,
+        details=details,
     )
