@@ -15,8 +15,10 @@ NAMES = {
     "__version__",
     # runs
     "check", "init", "open_run", "run", "simulate", "verify",
+    # any panel
+    "did", "sensitivity",
     # nouns
-    "Cells", "StudySpec", "read_study",
+    "Cells", "PanelEstimate", "SensitivityResult", "StudySpec", "read_study",
     # problems
     "DataProblem", "MedhomeError", "ModelRefusal", "StudyFileError",
 }  # fmt: skip

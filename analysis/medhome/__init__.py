@@ -12,9 +12,13 @@ from typing import Any
 from medhome.version import __version__
 
 _HOMES = {
+    "medhome.models.sensitivity.bounds": ("sensitivity",),
+    "medhome.panels": ("did",),
     "medhome.runs": ("check", "init", "open_run", "run", "simulate", "verify"),
     "medhome.study.spec": ("StudySpec", "read_study"),
     "medhome.study.cells": ("Cells",),
+    "medhome.study.panel_results": ("PanelEstimate",),
+    "medhome.study.sensitivity_bounds": ("SensitivityResult",),
     "medhome.study.problems": ("DataProblem", "MedhomeError", "ModelRefusal", "StudyFileError"),
     "medhome.reporting.pages": (
         "accuracy_of_the_cost_model",

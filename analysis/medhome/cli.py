@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from medhome import cli_panels
 from medhome.study.problems import MedhomeError
 
 EXIT_CODES = """Exit codes: 0 done (verify: all numbers agree) · 1 a notebook or a model failed or refused ·
@@ -181,6 +182,14 @@ def restated(
 
     found = runs.compare_periods(old, new)
     _print(json, found.to_plain(), found.to_text())
+
+
+app.command(
+    epilog="Example:  medhome did counties.csv --outcome employment --unit county --time year "
+    "--first-treated raised --estimator callaway-santanna\n\n"
+    "Estimators: did2x2, twfe, event-study, callaway-santanna, sun-abraham, imputation, two-stage, etwfe, "
+    "synthetic-did, bacon, ppml (docs/panels.md)"
+)(cli_panels.did)
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from medhome.study.problems import DataProblem
+
 Table = Annotated[Path, typer.Argument(help="the table (CSV or Parquet)", show_default=False)]
 
 
@@ -47,23 +49,31 @@ def did(
     """Difference in differences of any panel: one row per unit and time, from CSV or Parquet."""
     from medhome import panels
 
-    found = panels.did(
-        panels.read_table(table),
-        outcome=outcome,
-        unit=unit,
-        time=time,
-        treated=treated,
-        first_treated=first_treated,
-        estimator=estimator,
-        covariates=tuple(c.strip() for c in covariates.split(",") if c.strip()),
-        weights=weights,
-        cluster=cluster,
-        control=control,
-        inference=inference,
-        **_options(option or []),
-    )
-    text = jsonlib.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
-    print(text if json else found.summary())
+    frame = panels.read_table(table)
+    try:
+        found = panels.did(
+            frame,
+            outcome=outcome,
+            unit=unit,
+            time=time,
+            treated=treated,
+            first_treated=first_treated,
+            estimator=estimator,
+            covariates=tuple(c.strip() for c in covariates.split(",") if c.strip()),
+            weights=weights,
+            cluster=cluster,
+            control=control,
+            inference=inference,
+            **_options(option or []),
+        )
+    except DataProblem as problem:
+        raise DataProblem(f"{table}: {problem}") from None
+    if json:
+        print(jsonlib.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    print(found.summary())
+    if len(found.table):
+        print("", found.table.to_string(index=False, max_rows=60), sep="\n")
 
 
 def _options(pairs: list[str]) -> dict[str, object]:

@@ -65,6 +65,8 @@ def did(
     run = _estimator(estimator)
     known = [p.name for p in inspect.signature(run).parameters.values() if p.kind is p.KEYWORD_ONLY]
     asked = {k: v for k, v in options.items() if v is not None}
+    if "inference" not in known and asked.get("inference") == "cr1":
+        del asked["inference"]  # its own error is summed within clusters already
     unknown = [k for k in asked if k not in known]
     if unknown:
         raise StudyFileError(
