@@ -25,7 +25,7 @@ ESTIMATORS: dict[str, tuple[str, str]] = {
     "imputation": ("imputation", "imputation"),
     "two-stage": ("two_stage", "two_stage"),
     "etwfe": ("etwfe", "etwfe"),
-    "synthetic-did": ("synthetic", "synthetic_did"),
+    "synthetic-did": ("synthetic", "synthetic"),
     "bacon": ("bacon", "bacon"),
     "ppml": ("ppml", "ppml"),
 }
@@ -63,10 +63,13 @@ def did(
     2.5
     """
     run = _estimator(estimator)
-    known = [p.name for p in inspect.signature(run).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    signature = inspect.signature(run).parameters
+    known = [p.name for p in signature.values() if p.kind is p.KEYWORD_ONLY]
     asked = {k: v for k, v in options.items() if v is not None}
-    if "inference" not in known and asked.get("inference") == "cr1":
-        del asked["inference"]  # its own error is summed within clusters already
+    if asked.get("inference") == "cr1" and (
+        "inference" not in known or signature["inference"].default != "cr1"
+    ):
+        del asked["inference"]  # its own error stands in for it: influence summed by cluster, or placebos
     unknown = [k for k in asked if k not in known]
     if unknown:
         raise StudyFileError(

@@ -74,7 +74,7 @@ def study_warnings(data: PanelData, estimator: str, *, comparison: bool = True) 
     np.maximum.at(last, data.unit, data.time)
     ever = np.zeros(data.units, dtype=bool)
     ever[data.unit[group]] = True
-    if data.one_row_each and not data.balanced:
+    if data.one_row_each and not data.balanced and data.rows > data.units:
         gone = np.flatnonzero(ever & (last < len(data.times) - 1))
         if len(gone):
             names = ", ".join(data.unit_labels[u] for u in gone[:5])
