@@ -170,7 +170,8 @@ def test_doubly_robust_panel(shared_data):
     data["first"] = np.where(data["experimental"] == 1, 1978, np.inf)
     covariates = ["age", "educ", "black", "married", "nodegree", "hisp", "re74"]
     panel = panel_from_frame(data, "re", "id", "year", first_treated="first", covariates=covariates)
-    names = {"dr": "drdid_nsw_trad", "ipw": "drdid_nsw_stdipw", "outcome_regression": "drdid_nsw_or"}
+    names = {"dr": "drdid_nsw_trad", "dr-improved": "drdid_nsw_imp"}
+    names |= {"ipw": "drdid_nsw_stdipw", "outcome_regression": "drdid_nsw_or"}
     for method, name in names.items():
         found = did2x2(panel, method=method)
         assert_allclose([found.estimate, found.se], list(want[name].values()), rtol=1e-6)
@@ -187,6 +188,10 @@ def test_doubly_robust_repeated_cross_section(shared_data):
     found = did2x2(panel)
     assert_allclose([found.estimate, found.se], [want["att"], want["se"]], rtol=1e-6)
     assert_allclose(found.details["se_exact_influence"], 0.202557987, rtol=1e-6)
+    assert "signs of R DRDID" in found.rule
+    want = golden(shared_data, "drdid_simrc")["drdid_simrc_imp"]
+    improved = did2x2(panel, method="dr-improved")
+    assert_allclose([improved.estimate, improved.se], [want["att"], want["se"]], rtol=1e-6)
 
 
 def test_california(shared_data):

@@ -1,5 +1,7 @@
 """Group-time effects: R's numbers digit for digit, derivatives, hand arithmetic, identities, refusals."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,7 +26,7 @@ SPECS = {
     "cs_mpdta_nyt_lpop_dr": {"control": "not-yet"},
     "cs_mpdta_nev_lpop_dr_univ": {"base": "universal"},
     "cs_mpdta_nev_lpop_dr_antic1": {"anticipation": 1},
-    "cs_mpdta_rc_lpop_dr": {"drdid_signs": True},
+    "cs_mpdta_rc_lpop_dr": {},
 }
 
 
@@ -106,24 +108,32 @@ def test_doubly_robust_two_by_two_on_the_training_program(shared_data):
     frame = frame.assign(first=np.where(frame["experimental"] == 1, 1978, 0))
     data = panel_from_frame(frame, "re", "id", "year", first_treated="first", covariates=names)
     assert data.rows == values["drdid_nsw_n"]
-    for method, key in (("dr", "drdid_nsw_trad"), ("ipw", "drdid_nsw_stdipw"), ("reg", "drdid_nsw_or")):
+    for method, key in (("dr", "drdid_nsw_trad"), ("dr-improved", "drdid_nsw_imp"),
+                        ("ipw", "drdid_nsw_stdipw"), ("reg", "drdid_nsw_or")):
         found = callaway_santanna(data, method=method, bands=None)
         assert_allclose((found.estimate, found.se), (values[key]["att"], values[key]["se"]), rtol=1e-6)
 
 
 @pytest.mark.shared_data
 def test_doubly_robust_in_repeated_cross_sections(shared_data):
-    values = golden(shared_data, "drdid_simrc")["drdid_simrc_trad"]
+    golden_values = golden(shared_data, "drdid_simrc")
     frame = table(shared_data, "sim_rc").reset_index(names="row")
     frame = frame.assign(first=frame["d"])
     data = panel_from_frame(frame, "y", "row", "post", first_treated="first",
                             covariates=["x1", "x2", "x3", "x4"])
-    found = callaway_santanna(data, bands=None, drdid_signs=True)
-    assert_allclose((found.estimate, found.se), (values["att"], values["se"]), rtol=1e-6)
+    for method, key in (("dr", "drdid_simrc_trad"), ("dr-improved", "drdid_simrc_imp")):
+        values, found = golden_values[key], callaway_santanna(data, method=method, bands=None)
+        assert_allclose((found.estimate, found.se), (values["att"], values["se"]), rtol=1e-6)
+        assert "signs of R DRDID" in found.rule
+    exact = callaway_santanna(data, bands=None, influence="exact")
+    assert_allclose(exact.se, 0.202557987, rtol=1e-6)
+    assert "derivative" in exact.rule
+    with pytest.raises(ModelRefusal, match="no exact influence function"):
+        callaway_santanna(data, method="dr-improved", influence="exact")
 
 
-@pytest.mark.parametrize("method", ["dr", "ipw", "reg"])
-@pytest.mark.parametrize("repeated", [False, True])
+@pytest.mark.parametrize(("method", "repeated"),
+                         [("dr-improved", False), *product(("dr", "ipw", "reg"), (False, True))])
 def test_influence_is_the_derivative_by_the_weight_of_a_unit(method, repeated):
     rng = np.random.default_rng([5, 1])
     n = 80
@@ -133,7 +143,7 @@ def test_influence_is_the_derivative_by_the_weight_of_a_unit(method, repeated):
 
     def effects(w):
         if repeated:
-            return doubly_robust.repeated_effect(treated, post, y, x, w, method, "here")
+            return doubly_robust.repeated_effect(treated, post, y, x, w, method, "here", "exact")
         return doubly_robust.panel_effects(treated, np.column_stack([y, y**2]), x, w, method, "here")
 
     found = effects(weights)
@@ -276,3 +286,19 @@ def test_a_cluster_holds_whole_units():
     frame["c"] = np.arange(len(frame)) % 5
     with pytest.raises(ModelRefusal, match="changes its c"):
         callaway_santanna(read(frame, cluster="c"))
+
+
+def test_improved_weights_carry_the_covariate_means_and_refuse_where_none_can():
+    """The weighted comparison mean of a covariate is the treated's, so that a change that is linear in it
+    leaves no effect, whatever the other covariates do to the odds."""
+    rng = np.random.default_rng([3, 4])
+    x = np.column_stack([np.ones(60), rng.normal(size=(60, 2))])
+    treated, w = (np.arange(60) < 20).astype(float), rng.uniform(0.5, 2, 60)
+    odds, trimmed = doubly_robust._calibrated_odds(treated, x, w, "here")
+    assert_allclose((w * (1 - treated) * odds) @ x, (w * treated) @ x, rtol=1e-9)
+    assert not trimmed.any()
+    change = (x @ [1.0, 2.0, -3.0])[:, None] + 5.0 * treated[:, None]
+    assert_allclose(doubly_robust.panel_effects(treated, change, x, w, "dr-improved", "here").att, 5.0)
+    x[:20, 1] += 50
+    with pytest.raises(ModelRefusal, match="no weights on the comparison units"):
+        doubly_robust.panel_effects(treated, change, x, w, "dr-improved", "here")

@@ -3,7 +3,9 @@
 Sant'Anna and Zhao (2020): outcome regression ("reg"), inverse odds weights that add up to one ("ipw"), and
 both at once ("dr", consistent when either model holds), for a panel and for repeated cross-sections. Every
 estimator is a sum of weighted means, so its influence function is written once: the mean itself, what the
-regressions estimated, what the propensity score estimated.
+regressions estimated, what the propensity score estimated. "dr-improved" is their bias-reduced form: odds
+that carry the comparison group's covariate means to the treated's exactly, and regressions weighted by these
+odds, so that to first order neither has a part in the influence function, even where one model is wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +19,13 @@ from scipy.special import expit
 
 from medhome.study.problems import ModelRefusal
 
-METHODS = ("dr", "ipw", "reg")
+METHODS = ("dr", "dr-improved", "ipw", "reg")
+INFLUENCES = {
+    "reference": "of repeated cross-sections with the signs of R DRDID 1.2.3",
+    "exact": "of repeated cross-sections as the estimate's derivative",
+}
+"""Conventions of the doubly robust influence function in repeated cross-sections, in words for `rule`."""
+
 CEILING = 1 - 1e-6
 TRIM = 0.995
 """Comparison units whose propensity score reaches `TRIM` get no weight: their odds are 200 to one."""
@@ -81,6 +89,12 @@ def panel_effects(
     2.5
     """
     w = weights / weights.mean()
+    if method == "dr-improved":
+        odds, trimmed = _calibrated_odds(treated, x, w, where)
+        residual = change - _least_squares(x, change, w * (1 - treated) * odds).fitted
+        att, influence = _mean(w * treated, residual, x)
+        control, its_influence = _mean(w * (1 - treated) * np.where(trimmed, 0.0, odds), residual, x)
+        return CellEffects(att - control, influence - its_influence, int(trimmed.sum()))
     residual, regression = change, None
     if method in ("dr", "reg"):
         regression = _least_squares(x, change, w * (1 - treated))
@@ -96,48 +110,64 @@ def panel_effects(
 
 def repeated_effect(
     treated: np.ndarray, post: np.ndarray, y: np.ndarray, x: np.ndarray, weights: np.ndarray,
-    method: str, where: str, drdid_signs: bool = False,
+    method: str, where: str, influence: str = "reference",
 ) -> CellEffects:
     """The effect in repeated cross-sections: each row is seen once, before (post 0) or after (post 1).
 
-    "dr" is the locally efficient form, with regressions in the treated group as well. The make-up of each
-    group must not change between the periods. drdid_signs: give the part that the comparison group's
-    regression of the period before has in the influence function the sign that R ``DRDID`` 1.2.3 gives it
-    (``drdid_rc``), to compare with it: the estimate is the same, the standard error not quite. Ours is the
-    derivative of the estimate with respect to each row's weight.
+    "dr" and "dr-improved" are the locally efficient forms, with regressions in the treated group as well. The
+    make-up of each group must not change between the periods. influence: of "dr", "reference" is that of R
+    ``DRDID`` 1.2.3 (``drdid_rc``), in which the comparison group's regression of the period before has the
+    other sign; "exact" is the derivative of the estimate with respect to each row's weight. The estimate is
+    the same, the standard error not quite. "dr-improved" has the reference's only, without the parts of its
+    regressions, which vanish as rows grow in number.
     """
-    backward = 1.0 if drdid_signs else -1.0
+    if influence not in INFLUENCES:
+        raise ModelRefusal(f"influence is one of {', '.join(INFLUENCES)}, not {influence!r}")
+    backward = 1.0 if influence == "reference" else -1.0
     w = weights / weights.mean()
     pre, y = 1 - post, y[:, None]
     treated_pre, treated_post, all_treated = w * treated * pre, w * treated * post, w * treated
     parts: list[tuple[float, tuple[np.ndarray, np.ndarray]]] = []
     if method == "ipw":
+        odds, score, trimmed = _odds(treated, x, w, where)
+        control_pre, control_post = w * (1 - treated) * pre * odds, w * (1 - treated) * post * odds
         parts += [(1.0, _mean(treated_post, y, x)), (-1.0, _mean(treated_pre, y, x))]
-    else:
-        fits = {
-            (d, t): _least_squares(x, y, w * np.where(d, treated, 1 - treated) * np.where(t, post, pre))
-            for d in (0, 1) for t in (0, 1) if method == "dr" or d == 0
-        }
-        before, after = fits[0, 0], fits[0, 1]
+        parts += [(-1.0, _mean(control_post, y, x, (), score)), (1.0, _mean(control_pre, y, x, (), score))]
+        return _sum(parts, trimmed)
+    improved = method == "dr-improved"
+    if improved and influence == "exact":
+        raise ModelRefusal(
+            f"{where}: dr-improved in repeated cross-sections has no exact influence function; use dr"
+        )
+    calibrated, without = _calibrated_odds(treated, x, w, where) if improved else (np.ones(len(w)), None)
+    fits = {
+        (d, t): _least_squares(
+            x, y, w * np.where(d, treated, (1 - treated) * calibrated) * np.where(t, post, pre)
+        )
+        for d in (0, 1) for t in (0, 1) if method != "reg" or d == 0
+    }
+    before, after = fits[0, 0], fits[0, 1]
     if method == "reg":
         parts += [(1.0, _mean(treated_post, y, x)), (-1.0, _mean(treated_pre, y, x))]
         growth = after.fitted - before.fitted
         parts += [(-1.0, _mean(all_treated, growth, x, [(after, 1.0), (before, -1.0)]))]
         return _sum(parts)
-    odds, score, trimmed = _odds(treated, x, w, where)
+    if without is not None:
+        odds, score, trimmed = np.where(without, 0.0, calibrated), None, int(without.sum())
+    else:
+        odds, score, trimmed = _odds(treated, x, w, where)
     control_pre, control_post = w * (1 - treated) * pre * odds, w * (1 - treated) * post * odds
-    if method == "ipw":
-        parts += [(-1.0, _mean(control_post, y, x, (), score)), (1.0, _mean(control_pre, y, x, (), score))]
-        return _sum(parts, trimmed)
     r_pre, r_post = y - before.fitted, y - after.fitted
+    of_after, of_before = ([], []) if improved else ([(after, -1.0)], [(before, backward)])
     parts += [
-        (1.0, _mean(treated_post, r_post, x, [(after, -1.0)])),
-        (-1.0, _mean(treated_pre, r_pre, x, [(before, backward)])),
-        (-1.0, _mean(control_post, r_post, x, [(after, -1.0)], score)),
-        (1.0, _mean(control_pre, r_pre, x, [(before, backward)], score)),
+        (1.0, _mean(treated_post, r_post, x, of_after)),
+        (-1.0, _mean(treated_pre, r_pre, x, of_before)),
+        (-1.0, _mean(control_post, r_post, x, of_after, score)),
+        (1.0, _mean(control_pre, r_pre, x, of_before, score)),
     ]
     for sign, control, t, own in ((1.0, after, 1, treated_post), (-1.0, before, 0, treated_pre)):
-        gap, its = fits[1, t].fitted - control.fitted, [(fits[1, t], 1.0), (control, -1.0)]
+        gap = fits[1, t].fitted - control.fitted
+        its = [] if improved else [(fits[1, t], 1.0), (control, -1.0)]
         parts += [(sign, _mean(all_treated, gap, x, its)), (-sign, _mean(own, gap, x, its))]
     return _sum(parts, trimmed)
 
@@ -207,5 +237,42 @@ def _odds(
             return np.where(trimmed, 0.0, p / (1 - p)), score, int(trimmed.sum())
     raise ModelRefusal(
         f"{where}: the covariates separate treated from comparison units, so no propensity score exists "
+        f"({int(treated.sum())} treated); use method='reg', fewer covariates, or leave this group out"
+    )
+
+
+def _calibrated_odds(
+    treated: np.ndarray, x: np.ndarray, w: np.ndarray, where: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """(m,) odds exp(x b) whose weighted comparison totals of x are the treated's; (m,) units without overlap.
+
+    b is the minimum of the convex mean(w ((1 - D) exp(x b) - D x b)) (Sant'Anna and Zhao 2020, section 3.1).
+    """
+    control, totals = w * (1 - treated), x.T @ (w * treated)
+
+    def loss(b: np.ndarray) -> float:
+        with np.errstate(over="ignore"):  # a step too far is infinitely bad, and is halved
+            return float(control[control > 0] @ np.exp((x @ b)[control > 0]) - totals @ b)
+
+    b = np.zeros(x.shape[1])
+    b[0] = np.log((w @ treated) / control.sum())
+    now = loss(b)
+    for _ in range(200):
+        odds = np.exp(np.minimum(x @ b, 700.0))
+        gap = totals - x.T @ (control * odds)
+        if np.abs(gap).max() <= 1e-10 * (w @ treated):
+            return odds, (treated == 0) & (odds >= TRIM / (1 - TRIM))
+        information = x.T @ ((control * odds)[:, None] * x)
+        if np.linalg.cond(information) > 1e14:
+            break
+        step = np.linalg.solve(information, gap)
+        for _ in range(50):
+            moved = loss(b + step)
+            if moved <= now + 1e-9 * abs(now):
+                break
+            step = step / 2
+        b, now = b + step, moved
+    raise ModelRefusal(
+        f"{where}: no weights on the comparison units give them the treated units' covariate means "
         f"({int(treated.sum())} treated); use method='reg', fewer covariates, or leave this group out"
     )

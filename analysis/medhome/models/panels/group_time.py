@@ -18,7 +18,7 @@ import pandas as pd
 from medhome.models.panels.aggregation import AGGREGATES, KEYS, pretest, uncertainty
 from medhome.models.panels.aggregation import aggregate as aggregated
 from medhome.models.panels.conclusion import conclude
-from medhome.models.panels.doubly_robust import METHODS
+from medhome.models.panels.doubly_robust import INFLUENCES, METHODS
 from medhome.models.panels.group_time_cells import (
     Cell,
     GroupTime,
@@ -42,15 +42,15 @@ RULE = "analytic: influence functions summed within clusters, no small-sample fa
 def callaway_santanna(
     data: PanelData, *, control: str = "never", method: str = "dr", base: str = "universal",
     anticipation: float = 0, aggregate: str = "simple", bands: str | None = "gaussian", draws: int = 9_999,
-    seed: int = 1, repeated: bool | None = None, drdid_signs: bool = False,
+    seed: int = 1, repeated: bool | None = None, influence: str = "reference",
 ) -> PanelEstimate:
     """The effect on the treated, from group-time effects and one of four averages of them.
 
-    control: "never" treated units or those "not-yet" treated. method: "dr", "ipw" or "reg" with the data's
-    covariates. base, anticipation, repeated, drdid_signs: see
-    `group_time_effects`. aggregate: which average is the
-    estimate; see `medhome.models.panels.aggregation.Aggregate`. bands: the convention of simultaneous bands
-    (`medhome.models.panels.multiplier`), None for none; the estimate and its error need no draws.
+    control: "never" treated units or those "not-yet" treated. method: "dr", "dr-improved", "ipw" or "reg"
+    with the data's covariates. base, anticipation, repeated, influence: see `group_time_effects`. aggregate:
+    which average is the estimate; see `medhome.models.panels.aggregation.Aggregate`. bands: the convention of
+    simultaneous bands (`medhome.models.panels.multiplier`), None for none; the estimate and its error need no
+    draws.
 
     table: one row a wave and time (group, time, event_time, base_time, estimate, se, interval, p, band,
     units). details: the four averages with their rows and bands, the pre-trend test and its critical values.
@@ -68,7 +68,7 @@ def callaway_santanna(
     """
     effects = group_time_effects(
         data, control=control, method=method, base=base, anticipation=anticipation, repeated=repeated,
-        drdid_signs=drdid_signs,
+        influence=influence,
     )
     chosen = aggregated(effects, aggregate)
     coarse = effects.clusters < effects.n
@@ -102,25 +102,26 @@ def callaway_santanna(
         )
     return conclude(
         "callaway-santanna", data, chosen.estimate, chosen.se(effects), df,
-        f"{RULE}, {effects.clusters} clusters ({data.cluster_name if coarse else 'sampling units'})",
+        f"{RULE}, {effects.clusters} clusters ({data.cluster_name if coarse else 'sampling units'})"
+        + (f"; {INFLUENCES[influence]}" if effects.repeated and method.startswith("dr") else ""),
         effects.clusters, warnings, table, details,
     )
 
 
 def group_time_effects(
     data: PanelData, *, control: str = "never", method: str = "dr", base: str = "universal",
-    anticipation: float = 0, repeated: bool | None = None, drdid_signs: bool = False,
+    anticipation: float = 0, repeated: bool | None = None, influence: str = "reference",
 ) -> GroupTime:
     """Every group-time effect that the data identify, with influence functions.
 
     repeated: True for repeated cross-sections, False for a panel, None to see it in the data: repeated when
-    a unit has two rows at one time, or no unit is seen twice. drdid_signs: see
-    `medhome.models.panels.doubly_robust.repeated_effect`. Raises `ModelRefusal` when no wave has a time
-    before it, when there is no comparison unit, or when covariates leave a cell without a fit; what is left
-    out is named in ``warnings``.
+    a unit has two rows at one time, or no unit is seen twice. influence: of repeated
+    cross-sections; see `medhome.models.panels.doubly_robust.repeated_effect`. Raises `ModelRefusal` when no
+    wave has a time before it, when there is no comparison unit, or when covariates leave a cell without a
+    fit; what is left out is named in ``warnings``.
     """
     for name, given, allowed in (("control", control, CONTROLS), ("method", method, METHODS),
-                                 ("base", base, BASES)):
+                                 ("base", base, BASES), ("influence", influence, INFLUENCES)):
         if given not in allowed:
             raise ModelRefusal(f"{name} is one of {', '.join(allowed)}, not {given!r}")
     if not anticipation >= 0:
@@ -132,8 +133,7 @@ def group_time_effects(
     warnings: list[str] = []
     waves = _waves(data, control, anticipation, warnings)
     if repeated:
-        found = repeated_cells(data, waves, control, method, base, anticipation, drdid_signs,
-                               warnings)
+        found = repeated_cells(data, waves, control, method, base, anticipation, influence, warnings)
         unit_first, unit_weight, cluster = data.first_treated, data.weights, data.cluster
         if not data.one_row_each:
             warnings.append(f"a {data.unit_name} has several rows at one time: repeated cross-sections")
@@ -148,7 +148,7 @@ def group_time_effects(
                 f"unbalanced panel: {short} of {data.units * len(data.times)} unit-times are not there; each "
                 "group-time effect uses the units seen at both of its times"
             )
-    return _assemble(data, found, unit_first, unit_weight, cluster, base, anticipation, warnings)
+    return _assemble(data, found, unit_first, unit_weight, cluster, repeated, anticipation, warnings, base)
 
 
 def _waves(data: PanelData, control: str, anticipation: float, warnings: list[str]) -> np.ndarray:
@@ -184,7 +184,7 @@ def _waves(data: PanelData, control: str, anticipation: float, warnings: list[st
 
 def _assemble(
     data: PanelData, found: list[Cell], first: np.ndarray, weights: np.ndarray, cluster: np.ndarray,
-    base: str, anticipation: float, warnings: list[str],
+    repeated: bool, anticipation: float, warnings: list[str], base: str,
 ) -> GroupTime:
     # A wave without a cell after its start has nothing to say about effects (the last wave, where everybody
     # is treated in the end): its cells are left out, and named.
@@ -224,5 +224,5 @@ def _assemble(
         comparison=np.array([f.comparison for f in found]),
         reference=np.array([f.effects is None for f in found]),
         first_treated=first, weights=weights, cluster=position, clusters=len(clusters),
-        anticipation=anticipation, warnings=tuple(warnings),
+        anticipation=anticipation, repeated=repeated, warnings=tuple(warnings),
     )

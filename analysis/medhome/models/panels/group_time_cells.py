@@ -20,6 +20,7 @@ class GroupTime:
     influence: (n, C) by sampling unit (a unit of a panel, a row of repeated cross-sections), zero where a
     unit is in no such cell; the standard error of an estimate is the root of the sum of squares, divided by
     n. treated, comparison: (C,) units in the cell. first_treated, weights, cluster: (n,) of sampling units.
+    repeated: whether sampling units are rows of repeated cross-sections.
     """
 
     group: np.ndarray
@@ -35,6 +36,7 @@ class GroupTime:
     cluster: np.ndarray
     clusters: int
     anticipation: float
+    repeated: bool
     warnings: tuple[str, ...]
 
     @property
@@ -182,7 +184,7 @@ def panel_cells(
 
 def repeated_cells(
     data: PanelData, waves: np.ndarray, control: str, method: str, base: str, anticipation: float,
-    drdid_signs: bool, warnings: list[str],
+    influence: str, warnings: list[str],
 ) -> list[Cell]:
     """Cells of repeated cross-sections, one by one; both groups must be there at both times."""
     found: list[Cell] = []
@@ -200,7 +202,7 @@ def repeated_cells(
         where = f"wave {group:g}, time {data.times[t]:g}"
         x = design(data.covariates[rows], data.covariate_names, treated == 0, where)
         effects = repeated_effect(
-            treated, post, data.outcome[rows], x, data.weights[rows], method, where, drdid_signs
+            treated, post, data.outcome[rows], x, data.weights[rows], method, where, influence
         )
         trimmed[group] = max(trimmed.get(group, 0), effects.trimmed)
         counts = int(treated.sum()), int(len(rows) - treated.sum())

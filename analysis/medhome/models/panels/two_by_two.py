@@ -15,7 +15,13 @@ import numpy as np
 import pandas as pd
 
 from medhome.models.panels.absorb import codes, least_squares
-from medhome.models.panels.doubly_robust import CellEffects, design, panel_effects, repeated_effect
+from medhome.models.panels.doubly_robust import (
+    INFLUENCES,
+    CellEffects,
+    design,
+    panel_effects,
+    repeated_effect,
+)
 from medhome.models.panels.sandwich import Inference, Rule
 from medhome.models.panels.slope import cluster_cautions, known, slope_estimate, study_warnings
 from medhome.models.panels.twfe import TREATED
@@ -24,9 +30,9 @@ from medhome.study.panel_data import PanelData
 from medhome.study.panel_results import PanelEstimate
 from medhome.study.problems import ModelRefusal
 
-Method = Literal["regression", "dr", "ipw", "outcome_regression"]
-METHODS = ("regression", "dr", "ipw", "outcome_regression")
-FORMS = {"dr": "dr", "ipw": "ipw", "outcome_regression": "reg"}
+Method = Literal["regression", "dr", "dr-improved", "ipw", "outcome_regression"]
+METHODS = ("regression", "dr", "dr-improved", "ipw", "outcome_regression")
+FORMS = {"dr": "dr", "dr-improved": "dr-improved", "ipw": "ipw", "outcome_regression": "reg"}
 
 
 def did2x2(
@@ -36,17 +42,18 @@ def did2x2(
     inference: str = "cr1",
     rule: Rule = "fixest",
     seed: int = 1,
-    drdid_signs: bool = True,
+    influence: str = "reference",
 ) -> PanelEstimate:
     """Effect on the treated of one start, all periods before it against all from it on.
 
-    method: regression (the default without covariates), dr (the default with), ipw, outcome_regression.
+    method: regression (the default without covariates), dr (the default with), dr-improved (bias-reduced),
+    ipw, outcome_regression.
     A panel uses each unit's change and its covariates before the start; rows of which no unit is seen on both
     sides (or several rows of a unit at one time) are a repeated cross-section. inference: regression has all;
     the others have hc1 (rows or units) and cr1 (influence summed by cluster), both without a small-sample
-    factor and with the normal law, as their source. table: means of the four cells. drdid_signs (dr in a
-    repeated cross-section): errors as R ``DRDID`` prints them; False gives the exact influence function,
-    whose error is in details either way (``docs/methods/panel-estimators.md``).
+    factor and with the normal law, as their source. table: means of the four cells. influence (dr in a
+    repeated cross-section): "reference", errors as R ``DRDID`` prints them, or "exact", the estimate's own
+    derivative, whose error is in details either way (``docs/methods/panel-estimators.md``).
 
     >>> import pandas as pd
     >>> from medhome.models.panels.reading import panel_from_frame
@@ -74,7 +81,7 @@ def did2x2(
     if chosen == "regression":
         return _regression(data, after, panel, inference, rule, seed, warnings)
     known(inference, ("hc1", "cr1"), f"did2x2 by {chosen}")
-    return _weighted(data, after, panel, incomplete, chosen, inference, warnings, drdid_signs)
+    return _weighted(data, after, panel, incomplete, chosen, inference, warnings, influence)
 
 
 def _both_sides(data: PanelData, after: np.ndarray) -> tuple[bool, np.ndarray]:
@@ -178,7 +185,7 @@ def _weighted(
     method: str,
     inference: str,
     warnings: tuple[str, ...],
-    drdid_signs: bool,
+    influence: str,
 ) -> PanelEstimate:
     details: dict[str, Any] = {"method": method, "form": "panel" if panel else "repeated cross-section"}
     if panel:
@@ -195,14 +202,14 @@ def _weighted(
         cluster, rows = data.cluster, data.rows
         post = after.astype(float)
 
-        def by(drdid_signs: bool) -> CellEffects:
+        def by(influence: str) -> CellEffects:
             return repeated_effect(
-                d, post, data.outcome, x, data.weights, FORMS[method], "did2x2", drdid_signs=drdid_signs
+                d, post, data.outcome, x, data.weights, FORMS[method], "did2x2", influence=influence
             )
 
-        found = by(drdid_signs)
+        found = by(influence)
         if method == "dr":
-            exact = by(False).influence[:, 0]
+            exact = by("exact").influence[:, 0]
             details["se_exact_influence"] = influence_error(exact, cluster if inference == "cr1" else None)
     if found.trimmed:
         warnings = (
@@ -224,7 +231,8 @@ def _weighted(
         units=len(used) if panel else data.units,
         clusters=groups,
         rule=f"influence function, {'summed by cluster' if inference == 'cr1' else 'by row or unit'}, no "
-        "small-sample factor; normal",
+        "small-sample factor; normal"
+        + (f"; {INFLUENCES[influence]}" if method.startswith("dr") and not panel else ""),
         warnings=tuple(dict.fromkeys((*warnings, *cluster_cautions(data, inference)))),
         table=cells(data, after),
         details={**details, "trimmed": found.trimmed},
