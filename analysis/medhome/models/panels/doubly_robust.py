@@ -90,11 +90,11 @@ def panel_effects(
     """
     w = weights / weights.mean()
     if method == "dr-improved":
-        odds, trimmed = _calibrated_odds(treated, x, w, where)
-        residual = change - _least_squares(x, change, w * (1 - treated) * odds).fitted
+        calibrated, without = _calibrated_odds(treated, x, w, where)
+        residual = change - _least_squares(x, change, w * (1 - treated) * calibrated).fitted
         att, influence = _mean(w * treated, residual, x)
-        control, its_influence = _mean(w * (1 - treated) * np.where(trimmed, 0.0, odds), residual, x)
-        return CellEffects(att - control, influence - its_influence, int(trimmed.sum()))
+        control, its_influence = _mean(w * (1 - treated) * np.where(without, 0.0, calibrated), residual, x)
+        return CellEffects(att - control, influence - its_influence, int(without.sum()))
     residual, regression = change, None
     if method in ("dr", "reg"):
         regression = _least_squares(x, change, w * (1 - treated))
@@ -152,18 +152,19 @@ def repeated_effect(
         growth = after.fitted - before.fitted
         parts += [(-1.0, _mean(all_treated, growth, x, [(after, 1.0), (before, -1.0)]))]
         return _sum(parts)
-    if without is not None:
-        odds, score, trimmed = np.where(without, 0.0, calibrated), None, int(without.sum())
+    its_score: np.ndarray | None = None
+    if without is None:
+        odds, its_score, trimmed = _odds(treated, x, w, where)
     else:
-        odds, score, trimmed = _odds(treated, x, w, where)
+        odds, trimmed = np.where(without, 0.0, calibrated), int(without.sum())
     control_pre, control_post = w * (1 - treated) * pre * odds, w * (1 - treated) * post * odds
     r_pre, r_post = y - before.fitted, y - after.fitted
     of_after, of_before = ([], []) if improved else ([(after, -1.0)], [(before, backward)])
     parts += [
         (1.0, _mean(treated_post, r_post, x, of_after)),
         (-1.0, _mean(treated_pre, r_pre, x, of_before)),
-        (-1.0, _mean(control_post, r_post, x, of_after, score)),
-        (1.0, _mean(control_pre, r_pre, x, of_before, score)),
+        (-1.0, _mean(control_post, r_post, x, of_after, its_score)),
+        (1.0, _mean(control_pre, r_pre, x, of_before, its_score)),
     ]
     for sign, control, t, own in ((1.0, after, 1, treated_post), (-1.0, before, 0, treated_pre)):
         gap = fits[1, t].fitted - control.fitted
