@@ -21,6 +21,7 @@ PAGES = {
     "expected-and-actual.html",
     "difference-in-differences.html",
     "savings.html",
+    "how-sure-are-we.html",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from medhome.models import checks, completion, did, expected, risk, savings
+from medhome.models import checks, completion, did, expected, risk, robustness, savings
 from medhome.models import selection as leaving
 from medhome.models import truncation as other_caps
 from medhome.models.inference.side_by_side import SEED_STEPS
@@ -144,6 +144,8 @@ def evaluate(
     completed = completion.estimate(study.triangles, cells, pairs["allowed_capped"], spec)
     saved = savings.from_effect(effect, cells, pairs, spec, completed)
     progress("effect, expected cost and savings estimated", 0, 0)
+    sure = robustness.describe(cells, pairs["allowed_capped"], spec, study.cohort)
+    progress("placebos, other estimators and bounds estimated", 0, 0)
 
     found: dict[str, Any] = dict(
         attrition=study.attrition,
@@ -162,6 +164,7 @@ def evaluate(
         checks=checks.run_all(**found, cells=cells, spec=spec, coded=study.coded, notes=study.model.notes),
         selection=_selection(study, spec),
         truncation=Truncation(above_cap=study.above_cap, cap_grid=other_caps.cap_grid(study.grid, spec)),
+        robustness=sure,
         **found,
     )
 

@@ -28,6 +28,7 @@ from medhome.study.results import (
     RiskModelResult,
     Savings,
 )
+from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.spec import StudySpec, read_study
 from medhome.study.truncation_results import Truncation
@@ -655,6 +656,103 @@ def selection(died: int = 210) -> Selection:
     )
 
 
+def with_interval(frame: pd.DataFrame) -> pd.DataFrame:
+    """Normal intervals around ``estimate`` from ``se``."""
+    for level, times in (("90", 1.645), ("95", 1.96)):
+        frame[f"lo{level}"] = frame["estimate"] - times * frame["se"]
+        frame[f"hi{level}"] = frame["estimate"] + times * frame["se"]
+    return frame
+
+
+def robustness(smallest: float = 480.0) -> Robustness:
+    """Twelve placebo starts, three comparison organisations, four practices, four estimators, two bounds."""
+    months = np.arange(START - 18, START - 6)
+    starts = with_interval(
+        pd.DataFrame(
+            {
+                "month": months,
+                "months_before": months - (START - 24),
+                "months_after": START - months,
+                "estimate": [-3.0, -1.0, 2.0, 4.0, 1.5, -2.0, -5.5, -7.0, -4.0, -1.0, 0.5, 3.0],
+                "se": 8.0,
+                "why": "",
+            }
+        )
+    )
+    organizations = pd.DataFrame(
+        [
+            ("Program", "treated", 18_998.0, NAN, "without it the treated arm has nobody left"),
+            ("Comparison 01", "comparison", smallest, -4.9, ""),
+            ("Comparison 02", "comparison", 21_000.0, -1.1, ""),
+            ("Comparison 03", "comparison", 38_000.0, -6.6, ""),
+        ],
+        columns=["label", "arm", "members", "estimate", "why"],
+    )
+    practices = pd.DataFrame(
+        [
+            ("Program, practice 01", "treated", 9_000.0, -2.2, ""),
+            ("Program, practice 02", "treated", 8_400.0, -6.0, ""),
+            ("Comparison 01, practice 01", "comparison", smallest, -4.9, ""),
+            ("Comparison 02, practice 01", "comparison", 19_000.0, -1.1, ""),
+        ],
+        columns=["label", "arm", "members", "estimate", "why"],
+    )
+    arm = pd.DataFrame(
+        [
+            ("Comparison 01", smallest, 31.0, ""),
+            ("Comparison 02", 21_000.0, -1.9, ""),
+            ("Comparison 03", 38_000.0, 5.2, ""),
+        ],
+        columns=["label", "members", "estimate", "why"],
+    )
+    methods = with_interval(
+        pd.DataFrame(
+            [
+                ("headline", "Two-way fixed effects, organisation-month random effects", -4.2, 11.8, True),
+                ("did2x2", "Two by two", -4.4, 3.1, False),
+                ("ppml", "Poisson, effect in dollars", -3.9, 3.3, False),
+                ("synthetic-did", "Synthetic difference in differences", -6.3, 9.0, False),
+            ],
+            columns=["method", "label", "estimate", "se", "valid"],
+        )
+    ).assign(headline=[True, False, False, False])
+    methods["reading"] = ["Headline", *["Not valid with one treated organisation"] * 3]
+    labels = {"first": "First quarter after the start", "average": "Average of the quarters after the start"}
+    units = {"relative-magnitudes": ("ratio", 0.5), "smoothness": ("USD PMPM per quarter", 3.0)}
+    bounds = pd.DataFrame(
+        [
+            (kind, effect, labels[effect], step, by * step, unit, -22.0 - 9 * step * k, 14.0 + 9 * step * k)
+            for kind, (unit, by) in units.items()
+            for k, effect in enumerate(labels, 1)
+            for step in range(5)
+        ],
+        columns=["kind", "effect", "label", "step", "m", "unit", "lo95", "hi95"],
+    )
+    breakdowns = with_interval(
+        pd.DataFrame(
+            [
+                (kind, effect, labels[effect], -4.0, 9.2, 0.0, unit, 7, 8, "a rule in words")
+                for kind, (unit, _) in units.items()
+                for effect in labels
+            ],
+            columns=["kind", "effect", "label", "estimate", "se", "breakdown", "unit", "pre", "post", "rule"],
+        )
+    )
+    return Robustness(
+        placebo_starts=starts,
+        organizations=organizations.assign(change=organizations["estimate"] + 4.2),
+        practices=practices.assign(change=practices["estimate"] + 4.2),
+        placebo_arm=arm,
+        methods=methods,
+        bounds=bounds,
+        breakdowns=breakdowns,
+        full=-4.2,
+        as_large=2,
+        share=0.75,
+        comparable=False,
+    )
+
+
 def checks() -> tuple[Check, ...]:
     return (
         Check(
@@ -694,6 +792,7 @@ def evaluation(**parts) -> Evaluation:
         completion=completion(),
         truncation=truncation(),
         selection=selection(),
+        robustness=robustness(),
         checks=checks(),
     )
     return dataclasses.replace(found, **parts)

@@ -16,6 +16,7 @@ from medhome.reporting import cohort_exhibits
 from medhome.reporting.disclosure import audit, release, release_flow, small
 from medhome.study.problems import DisclosureRefused
 from medhome.study.results import Attrition, Cohort
+from medhome.study.robustness_results import Robustness
 from medhome.study.saved import load_evaluation, save_evaluation
 
 FLOOR = 11
@@ -145,13 +146,45 @@ def test_small_organisations_and_the_next_smallest_are_withheld():
         practices={"treated": 25, "comparison": 80},
         clinicians={"treated": 391, "comparison": 160},
     )
-    released, gate = release(whole(cohort=mixed), FLOOR)
+    released, gate = release(whole(cohort=mixed, robustness=Robustness()), FLOOR)
     found = released.cohort.organizations
     assert shown(found["members"]) == [None, 300, None, 900]
     assert shown(found["baseline_pmpm"]) == [None, 300, None, 300]
     assert shown(found["practices"]) == [20, 20, 20, 20]
     assert found["organization_id"].to_list() == found["label"].to_list()
     assert (gate.cells_primary, gate.cells_secondary) == (1, 1)
+
+
+def test_units_left_out_tell_no_number_of_members_that_the_cohort_withholds():
+    table = organizations(A=5, B=300, C=40, D=900)
+    base = cohort()
+    mixed = dataclasses.replace(
+        base,
+        balance=base.balance.assign(unit="mean"),
+        organizations=table,
+        members={"treated": 18_850, "comparison": 1245},
+    )
+    units = pd.DataFrame({"label": table["label"], "arm": "comparison", "members": table["members"],
+                          "estimate": -1.0, "change": 7.0, "why": ""})  # fmt: skip
+    sites = pd.DataFrame(
+        [
+            ("Comparison 01, practice 01", 296), ("Comparison 01, practice 02", 4),
+            ("Comparison 02, practice 01", 40), ("Comparison 03, practice 01", 600),
+            ("Comparison 03, practice 02", 300),
+        ],
+        columns=["label", "members"],
+    ).assign(arm="comparison", estimate=-1.0, change=7.0, why="")  # fmt: skip
+    sure = Robustness(organizations=units, practices=sites, placebo_arm=units.drop(columns=["arm", "change"]))
+    released, gate = release(whole(cohort=mixed, robustness=sure), FLOOR)
+    found = released.robustness
+    assert shown(found.organizations["members"]) == [None, 300, None, 900]
+    for frame in (found.organizations, found.placebo_arm):
+        assert shown(frame["estimate"]) == [None, -1, -1, -1]
+    assert shown(found.placebo_arm["members"]) == [None, 300, None, 900]
+    # 296 goes with its neighbour 4, whose number is 300 less 296; 40 goes with its organisation's.
+    assert shown(found.practices["members"]) == [None, None, None, 600, 300]
+    assert shown(found.practices["change"]) == [7, None, 7, 7, 7]
+    assert (gate.cells_primary, gate.cells_secondary) == (4, 5)
 
 
 def test_few_practices_are_withheld_without_the_members_numbers():

@@ -163,9 +163,18 @@ class TwoWayFit:
 
     def sampling_variance(self, member_covariance: np.ndarray) -> np.ndarray:
         """(K,) variance of the coefficients from members alone, whose months covary as in (T, T)."""
-        seen = self.panel.members > 0
-        scaled = np.where(seen, self.weights / np.sqrt(np.where(seen, self.panel.members, 1.0)), 0.0)
+        scaled = self._by_member()
         return np.einsum("kpt,kpt->k", scaled @ member_covariance, scaled)
+
+    def sampling_covariance(self, member_covariance: np.ndarray) -> np.ndarray:
+        """(K, K) covariance of the coefficients from members alone; its diagonal is `sampling_variance`."""
+        scaled = self._by_member()
+        return np.einsum("kpt,lpt->kl", scaled @ member_covariance, scaled)
+
+    def _by_member(self) -> np.ndarray:
+        """(K, P, T) the weights over the root of the members: what one member's months add to."""
+        seen = self.panel.members > 0
+        return np.where(seen, self.weights / np.sqrt(np.where(seen, self.panel.members, 1.0)), 0.0)
 
 
 def twfe(

@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from medhome.reporting.robustness_gate import release_robustness
 from medhome.reporting.selection_gate import release_selection
 from medhome.study.problems import DisclosureRefused
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation, frames
@@ -83,6 +84,8 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
     parts["cohort"], few, others = _release_cohort(parts["cohort"], evaluation.cohort, floor)
     primary, secondary = primary + few, further + others
     parts["selection"], others = release_selection(parts["selection"], evaluation.selection, floor)
+    secondary += others
+    parts["robustness"], others = release_robustness(parts["robustness"], parts["cohort"])
     secondary += others
     rules = parts["quality"].rules.drop(columns="examples", errors="ignore")
     parts["quality"] = dataclasses.replace(parts["quality"], rules=rules)

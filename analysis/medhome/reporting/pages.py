@@ -12,6 +12,7 @@ from medhome.reporting import (
     exhibits,
     figures,
     formulas,
+    robustness_pages,
     savings_words,
     study_words,
     titles,
@@ -32,6 +33,16 @@ from medhome.reporting.cohort_pages import (
     who_was_compared,
 )
 from medhome.reporting.completion_exhibits import run_out_and_completion
+from medhome.reporting.robustness_pages import (
+    bounds_on_trends,
+    effect_without_one_organization,
+    effect_without_one_practice,
+    effects_of_placebo_starts,
+    estimates_by_method,
+    how_sure_in_short,
+    how_sure_in_words,
+    placebo_organizations,
+)
 from medhome.reporting.selection_exhibits import where_members_were_seen, who_came_and_went
 from medhome.reporting.truncation_exhibits import cost_above_the_cap, effect_at_other_caps
 from medhome.study.published import published_effect
@@ -43,6 +54,7 @@ REPORT_PAGES = {
     "03-expected-and-actual": ("expected-and-actual.html", "Expected and actual cost"),
     "04-difference-in-differences": ("difference-in-differences.html", "Difference in differences"),
     "05-savings": ("savings.html", "Savings"),
+    "06-how-sure-are-we": (robustness_pages.PAGE, robustness_pages.TITLE),
 }
 """Each notebook, the page that is made from it, and the page's title."""
 
@@ -50,6 +62,7 @@ __all__ = [
     "accuracy_of_the_cost_model",
     "balance_at_baseline",
     "before_the_start",
+    "bounds_on_trends",
     "calibration_of_the_cost_model",
     "checks_of_this_study",
     "claims_by_month",
@@ -67,10 +80,16 @@ __all__ = [
     "effect_beside_what_is_detectable",
     "effect_by_quarter",
     "effect_in_words",
+    "effect_without_one_organization",
+    "effect_without_one_practice",
+    "effects_of_placebo_starts",
+    "estimates_by_method",
     "expected_in_words",
     "fees",
     "findings_in_words",
     "first_things_first",
+    "how_sure_in_short",
+    "how_sure_in_words",
     "how_the_effect_is_estimated",
     "how_the_interval_is_made",
     "input_files",
@@ -78,6 +97,7 @@ __all__ = [
     "key_numbers",
     "organizations_compared",
     "other_methods_of_inference",
+    "placebo_organizations",
     "price_and_quantity",
     "reproduce_this_report",
     "run_out_and_completion",
@@ -349,4 +369,5 @@ _ABOUT = {
     "difference-in-differences.html": "the effect by quarter, and the same effect under other methods of "
     "inference",
     "savings.html": "savings before and after fees, by year",
+    robustness_pages.PAGE: "other estimators, placebos, leaving one out, and how far trends may have parted",
 }

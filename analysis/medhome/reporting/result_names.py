@@ -2,39 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from medhome.reporting.result_columns import MEMBER_MONTHS, MEMBERS, PMPM, USD, Column, Table
+from medhome.reporting.robustness_names import ROBUSTNESS, ROBUSTNESS_WITH_INTERVAL
 
-USD, PMPM, MEMBER_MONTHS = "USD", "USD PMPM", "member-months"
-
-
-@dataclass(frozen=True)
-class Column:
-    """How one column of a result frame becomes numbers."""
-
-    unit: str
-    kind: str = "exact"
-    digits: int = 0
-    of: str = ""  # the count that it rests on: withheld together
-
-    @property
-    def to_the_cent(self) -> bool:
-        """A sum of dollars, which is a whole number of cents and so the same on every machine."""
-        return self.kind == "exact" and self.unit == USD
-
-
-@dataclass(frozen=True)
-class Table:
-    """How one frame becomes numbers: the words of the names, and the columns with values."""
-
-    prefix: str
-    frame: str
-    keys: tuple[str, ...]
-    columns: Mapping[str, Column] = field(default_factory=dict)
-    label: str = "label"
-
-
-MEMBERS = Column("members", "count")
+__all__ = ["MEMBER_MONTHS", "PMPM", "TABLES", "WITH_INTERVAL", "Column", "Table"]
 
 
 def _flow(ending: str) -> dict[str, Column]:
@@ -352,6 +323,7 @@ TABLES: tuple[Table, ...] = (
         ("outcome",),
         {"estimate": Column("", "estimate", 2), "organizations": Column("organizations", "count")},
     ),
+    *ROBUSTNESS,
 )
 
 WITH_INTERVAL = {
@@ -366,5 +338,6 @@ WITH_INTERVAL = {
     "completion.reserves": "ibnr_usd",
     "truncation.cap_grid": "estimate",
     "selection.effects": "estimate",
+    **ROBUSTNESS_WITH_INTERVAL,
 }
 """The value of a frame whose uncertainty the other columns of its rows hold."""

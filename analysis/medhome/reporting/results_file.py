@@ -186,6 +186,16 @@ def _single_numbers(evaluation: Evaluation) -> Iterator[tuple[str, Number]]:
         "did.autocorrelation",
         _number(did.autocorrelation, Column("correlation", "estimate", 2), "Autocorrelation by month"),
     )
+    sure = evaluation.robustness
+    if sure.as_large is not None:
+        yield (
+            "robustness.placebo_arm.as_large",
+            _number(sure.as_large, count, "Placebo organisations with an effect as far from zero"),
+        )
+        yield (
+            "robustness.placebo_arm.share",
+            _number(sure.share, Column("share", "estimate", 3), "Share of placebos, the program with them"),
+        )
 
 
 def _rows(table: Table, frame: pd.DataFrame, spec: StudySpec) -> Iterator[tuple[str, Number]]:

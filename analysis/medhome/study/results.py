@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from medhome.study.completion_results import Completion
+from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.truncation_results import Truncation
 
@@ -315,6 +316,7 @@ class Evaluation:
     completion: Completion = field(default_factory=Completion)
     truncation: Truncation = field(default_factory=Truncation)
     selection: Selection = field(default_factory=Selection)
+    robustness: Robustness = field(default_factory=Robustness)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         "attrition",
@@ -327,6 +329,7 @@ class Evaluation:
         "completion",
         "truncation",
         "selection",
+        "robustness",
     )
 
 

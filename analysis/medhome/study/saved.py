@@ -24,6 +24,7 @@ from medhome.study.results import (
     RiskModelResult,
     Savings,
 )
+from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.truncation_results import Truncation
 
@@ -38,6 +39,7 @@ _PARTS: dict[str, type] = {
     "completion": Completion,
     "truncation": Truncation,
     "selection": Selection,
+    "robustness": Robustness,
 }
 
 _LATER = frozenset(

@@ -70,7 +70,8 @@ class RePanel:
     A_mean, sigma_mean, rho_mean: posterior means; sigma in dollars PMPM.
     end_share: posterior on the last sigma of the grid; ``widened``: the grid was made wider for it.
     drift_variance: (K, J) posterior mean of each organisation's part that comes from its own shocks
-        (zero for organisations without members).
+        (zero for organisations without members); drift_covariance: (K, K) the same of all organisations
+        together, for estimates taken jointly.
     sampling_variance: (K,) the part that comes from members.
     """
 
@@ -85,6 +86,7 @@ class RePanel:
     end_share: float
     widened: bool
     drift_variance: np.ndarray
+    drift_covariance: np.ndarray
     sampling_variance: np.ndarray
 
     @property
@@ -145,6 +147,10 @@ def re_panel(
     unit = np.stack([quadratic_forms(weights, correlation(panel.months, r)) for r in AUTOCORRELATIONS])
     variance = sigma2[:, None] * unit.sum(2)[rho_index] + sampling_variance  # (G, K)
     A = sigma2 * _contrast_variance(panel, shares)[rho_index]
+    by_rho = np.bincount(rho_index, posterior * sigma2, len(AUTOCORRELATIONS))
+    drift = correlation(panel.months, AUTOCORRELATIONS[0]) * by_rho[0]
+    for share, rho in zip(by_rho[1:], AUTOCORRELATIONS[1:], strict=True):
+        drift = drift + share * correlation(panel.months, rho)
 
     centre, sd = np.broadcast_to(estimates[:, None], variance.T.shape), np.sqrt(variance.T)
     table = pd.DataFrame(
@@ -172,6 +178,7 @@ def re_panel(
         end_share=end_share,
         widened=widened,
         drift_variance=np.einsum("g,gkj->kj", posterior * sigma2, unit[rho_index]),
+        drift_covariance=np.einsum("kjt,ljt->kl", weights @ drift, weights),
         sampling_variance=sampling_variance,
     )
 

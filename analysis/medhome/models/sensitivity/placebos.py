@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from medhome.models.sensitivity.refits import NAN, Refits, part
+from medhome.models.twfe import PracticeMonths
 from medhome.study.cells import Cells, MonthPairs
 from medhome.study.placebo_results import (
     EFFECT_COLUMNS,
@@ -84,17 +85,20 @@ def leave_one_out(refits: Refits, unit: str, *, intervals: bool | None = None) -
         }
         if by_practice:
             row["practice_id"] = practice
-        rows.append(row | _without(refits, ~own, with_interval))
+        rows.append(row | _fitted(refits, panel, ~own, with_interval))
     frame = pd.DataFrame(rows)
     frame["change"] = frame["estimate"] - full
     keys = ["organization_id", *(["practice_id"] if by_practice else []), "arm", "member_months"]
     return LeaveOneOut(unit=unit, full=full, frame=frame[[*keys, *EFFECT_COLUMNS, "change"]])
 
 
-def _without(refits: Refits, kept: np.ndarray, with_interval: bool) -> dict[str, object]:
+def _fitted(
+    refits: Refits, panel: PracticeMonths, kept: np.ndarray, with_interval: bool
+) -> dict[str, object]:
+    """The effect of the practices kept; where nothing can be estimated, why."""
     nothing = dict.fromkeys(EFFECT_COLUMNS, NAN)
     try:
-        rest = part(refits.panel, practices=kept)
+        rest = part(panel, practices=kept)
         if with_interval:
             return refits.effect(rest)
         return nothing | {"estimate": refits.estimate(rest), "why": ""}
@@ -102,10 +106,11 @@ def _without(refits: Refits, kept: np.ndarray, with_interval: bool) -> dict[str,
         return nothing | {"why": str(refusal)}
 
 
-def placebo_arm(refits: Refits) -> PlaceboArm:
+def placebo_arm(refits: Refits, *, intervals: bool = True) -> PlaceboArm:
     """Which effects would each comparison organisation have had, had it been the program?
 
-    The treated arm is left out. Raises `ModelRefusal` with fewer than 3 comparison organisations.
+    The treated arm is left out. intervals: whether each placebo gets its interval. Raises `ModelRefusal`
+    with fewer than 3 comparison organisations.
     """
     panel = refits.panel
     treated = panel.organization_treated
@@ -122,7 +127,7 @@ def placebo_arm(refits: Refits) -> PlaceboArm:
             {
                 "organization_id": panel.organizations[j].split("\x1f")[0],
                 "members": float(size[j]),
-                **refits.effect(part(relabelled, practices=~panel.treated)),
+                **_fitted(refits, relabelled, ~panel.treated, intervals),
             }
         )
     frame = pd.DataFrame(rows)

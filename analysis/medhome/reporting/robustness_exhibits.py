@@ -1,0 +1,120 @@
+"""Placebos, leaving one out, other estimators and bounds as tables: pure functions from a result."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from medhome.reporting.cohort_exhibits import month_column
+from medhome.reporting.datatable import Column, DataTable, Row
+from medhome.reporting.robustness_words import CHOICES
+from medhome.reporting.study_words import arm_label
+from medhome.study.display import count, in_unit, number, usd
+from medhome.study.robustness_results import Robustness
+from medhome.study.spec import StudySpec
+
+_INTERVAL = Column("lo95", "95% interval", usd, "$ PMPM", upper="hi95")
+
+
+def methods(found: Robustness) -> DataTable:
+    """The effect by estimator; rows whose interval is not valid here in grey."""
+    return DataTable(
+        id="tbl-estimators",
+        caption="The effect by estimator",
+        frame=found.methods,
+        columns=(
+            Column("label", "Estimator", beneath=Column("reading", "what its interval is worth here")),
+            Column("estimate", "Estimate", usd, "$ PMPM"),
+            Column("se", "Standard error", usd, "$ PMPM"),
+            _INTERVAL,
+        ),
+        muted=[not bool(v) for v in found.methods["valid"]],
+        strong=[bool(v) for v in found.methods["headline"]],
+        note="All on the same cost: organisations or practices by month or quarter, less the covariates' "
+        "part at the headline's own slopes.",
+    )
+
+
+def placebo_starts(found: Robustness) -> DataTable:
+    """The effect of each start that did not happen."""
+    return DataTable(
+        id="tbl-placebo-starts",
+        caption="Effects of starts inside the baseline",
+        frame=found.placebo_starts,
+        columns=(
+            month_column("month", "Start"),
+            Column("months_before", "Months before", count),
+            Column("months_after", "Months after", count),
+            Column("estimate", "Effect", usd, "$ PMPM"),
+            Column("se", "Standard error", usd, "$ PMPM"),
+            _INTERVAL,
+        ),
+        note="Months of the baseline alone; the model and the interval are the headline's.",
+    )
+
+
+def left_out(found: Robustness, unit: str, spec: StudySpec) -> DataTable:
+    """The effect without each organisation, or each practice; unit is the frame's name."""
+    frame = getattr(found, unit)
+    frame = frame.assign(arm_label=[arm_label(str(a), spec) for a in frame["arm"]]).sort_values(
+        "estimate", kind="stable"
+    )
+    word = "organisation" if unit == "organizations" else "practice"
+    return DataTable(
+        id=f"tbl-without-{unit}",
+        caption=f"The effect without one {word}",
+        frame=frame,
+        columns=(
+            Column("label", "Left out", beneath=Column("arm_label", "arm")),
+            Column("members", "Members", count),
+            Column("estimate", "Effect without it", usd, "$ PMPM"),
+            Column("change", "Change", usd, "$ PMPM"),
+            Column("why", "Note"),
+        ),
+        counts=Robustness.COUNTS[unit],
+        resting=Robustness.RESTING[unit],
+        note="" if unit == "organizations" else "Members: the most in one month.",
+    )
+
+
+def placebo_arm(found: Robustness) -> DataTable:
+    """The effect of each comparison organisation, had it been the program."""
+    return DataTable(
+        id="tbl-placebo-arm",
+        caption="Each comparison organisation taken for the program",
+        frame=found.placebo_arm.sort_values("estimate", kind="stable"),
+        columns=(
+            Column("label", "Organisation"),
+            Column("members", "Members", count),
+            Column("estimate", "Effect", usd, "$ PMPM"),
+            Column("why", "Note"),
+        ),
+        counts=Robustness.COUNTS["placebo_arm"],
+        resting=Robustness.RESTING["placebo_arm"],
+    )
+
+
+def bounds(found: Robustness) -> DataTable:
+    """The interval of each effect when trends may part, by how far."""
+
+    def how_far(row: Row) -> str:
+        return number(row["m"]) if row["unit"] == "ratio" else in_unit(row["m"], str(row["unit"]))
+
+    frame = found.bounds.assign(kind_label=[CHOICES[str(k)] for k in found.bounds["kind"]])
+    return DataTable(
+        id="tbl-bounds",
+        caption="The effect when trends may have parted",
+        frame=frame,
+        columns=(
+            Column("kind_label", "Bound", beneath=Column("label", "effect")),
+            Column("m", "How far", number, by_row=how_far),
+            _INTERVAL,
+        ),
+        note="Relative magnitudes: times the largest change from quarter to quarter before the start. "
+        "Smoothness: dollars PMPM by which a drift's slope may change from quarter to quarter.\n"
+        + "\n".join(_rules(found.breakdowns)),
+    )
+
+
+def _rules(breakdowns: pd.DataFrame) -> list[str]:
+    told = breakdowns.drop_duplicates(["kind", "rule"])
+    return [f"{CHOICES[str(r.kind)]}: {r.rule}." for r in told.itertuples()]

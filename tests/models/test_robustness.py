@@ -1,0 +1,87 @@
+"""How sure: what `describe` puts together is what its parts give; reasons where a question has no answer."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from member_months import ZERO, cells_of, member_months, pairs_of
+from numpy.testing import assert_allclose
+
+from medhome.models import trend_bounds
+from medhome.models.inference.random_effects import re_panel
+from medhome.models.sensitivity.placebos import placebo_arm
+from medhome.models.sensitivity.refits import Refits
+from medhome.models.twfe import fit_panel
+from medhome.study.problems import ModelRefusal
+
+START = ZERO + 15
+
+
+def refits_of(rows: pd.DataFrame, first_post: int = START) -> Refits:
+    return Refits.of(cells_of(rows), pairs_of(rows), "allowed_capped", ["expected"], first_post=first_post)
+
+
+@pytest.fixture(scope="module")
+def refits() -> Refits:
+    many = dict(organizations=6, practices=2, members=8, effect_usd=-90.0, stay=0.9)
+    return refits_of(member_months(5, months=27, start=15, **many))
+
+
+def test_joint_drift_covariance_has_the_variances_on_its_diagonal():
+    """The variance of a sum of estimates is the sum of all their covariances."""
+    rng = np.random.default_rng(3)
+    y, members = rng.normal(300, 20, (5, 8)), np.full((5, 8), 400.0)
+    covariance = 1e5 * (0.4 * 0.8 ** abs(np.subtract.outer(range(8), range(8))) + 0.6 * np.eye(8))
+    weights = rng.normal(size=(2, 5, 8))
+    both = np.concatenate([weights, weights.sum(0)[None]])
+    found = re_panel(y, members, np.arange(5) == 0, 4, covariance, 300.0, weights=both, prior_scale=0.08)
+    joint = found.drift_covariance
+    assert_allclose(np.diag(joint), found.drift_variance.sum(1), rtol=1e-10)
+    assert_allclose(joint[2, 2], joint[0, 0] + 2 * joint[0, 1] + joint[1, 1], rtol=1e-10)
+    assert_allclose(joint, joint.T, rtol=1e-12)
+    sd = [e.sd**2 for e in found.effects]
+    assert_allclose(np.diag(joint) + found.sampling_variance, sd, rtol=1e-9)
+
+
+def test_joint_sampling_covariance_is_that_of_a_sum(refits):
+    panel = refits.panel
+    one = (panel.months >= START).astype(float)
+    two = (panel.months >= START + 6).astype(float)
+    fit = fit_panel(panel, {"a": one, "b": two})
+    joint = fit.sampling_covariance(refits.covariance)
+    assert_allclose(np.diag(joint), fit.sampling_variance(refits.covariance), rtol=1e-12)
+    added = dataclasses.replace(fit, weights=fit.weights.sum(0)[None])
+    assert_allclose(added.sampling_variance(refits.covariance), joint.sum(), rtol=1e-10)
+
+
+def test_quarters_taken_jointly_are_those_of_the_event_study(refits):
+    joint = trend_bounds.joint_quarters(refits, START)
+    assert joint.quarters == (-5, -4, -3, -2, 0, 1, 2, 3)
+    assert (joint.pre, joint.post) == (4, 4)
+    found = trend_bounds.bounds(joint)
+    average = found["breakdowns"].set_index(["kind", "effect"]).loc[("smoothness", "average")]
+    assert_allclose(average["estimate"], joint.beta[4:].mean(), rtol=1e-12)
+    assert_allclose(average["se"], np.sqrt(joint.sigma[4:, 4:].sum()) / 4, rtol=1e-12)
+    widths = found["bounds"].assign(width=lambda f: f["hi95"] - f["lo95"])
+    for _, own in widths.groupby(["kind", "effect"]):
+        assert own["step"].tolist() == [0, 1, 2, 3, 4]
+        assert own["width"].is_monotonic_increasing
+
+
+def test_quarters_that_are_missing_are_named(refits):
+    panel = refits.panel
+    gap = (panel.months < START) | (panel.months >= START + 3)
+    members = np.where(gap[None, :], panel.members, np.where(panel.treated[:, None], 0.0, panel.members))
+    holed = dataclasses.replace(refits, panel=dataclasses.replace(panel, members=members))
+    with pytest.raises(ModelRefusal, match="quarters in a row"):
+        trend_bounds.joint_quarters(holed, START)
+
+
+def test_placebo_arm_without_intervals_has_the_same_estimates(refits):
+    plain, full = placebo_arm(refits, intervals=False), placebo_arm(refits)
+    assert_allclose(plain.frame["estimate"], full.frame["estimate"], rtol=1e-12)
+    assert plain.frame["lo95"].isna().all() and full.frame["lo95"].notna().all()
+    assert (plain.as_large, plain.share) == (full.as_large, full.share)
