@@ -144,7 +144,7 @@ def evaluate(
     completed = completion.estimate(study.triangles, cells, pairs["allowed_capped"], spec)
     saved = savings.from_effect(effect, cells, pairs, spec, completed)
     progress("effect, expected cost and savings estimated", 0, 0)
-    sure = robustness.describe(cells, pairs["allowed_capped"], spec, study.cohort)
+    sure = robustness.describe(cells, pairs["allowed_capped"], spec, effect, study.cohort)
     progress("placebos, other estimators and bounds estimated", 0, 0)
 
     found: dict[str, Any] = dict(

@@ -13,13 +13,14 @@ from typing import Any
 import pandas as pd
 
 from medhome.models import trend_bounds
+from medhome.models.estimates_by_method import estimates_by_method
 from medhome.models.sensitivity.placebos import leave_one_out, placebo_arm, placebo_starts
 from medhome.models.sensitivity.refits import Refits
 from medhome.models.twfe import PracticeMonths
 from medhome.study.cells import Cells, MonthPairs
 from medhome.study.placebo_results import LeaveOneOut
 from medhome.study.problems import ModelRefusal
-from medhome.study.results import Cohort
+from medhome.study.results import Cohort, DidResult
 from medhome.study.robustness_results import Robustness
 from medhome.study.spec import StudySpec
 
@@ -27,11 +28,13 @@ OUTCOME = "allowed_capped"
 LEFT_OUT = ["label", "arm", "members", "estimate", "change", "why"]
 
 
-def describe(cells: Cells, pairs: MonthPairs, spec: StudySpec, cohort: Cohort) -> Robustness:
+def describe(
+    cells: Cells, pairs: MonthPairs, spec: StudySpec, effect: DidResult, cohort: Cohort
+) -> Robustness:
     """Everything that the page "How sure are we" shows.
 
-    cells, pairs, spec: as for `models.did.estimate`; cohort: for the neutral names of organisations and
-    their numbers of members.
+    cells, pairs, spec: as for `models.did.estimate`; effect: what that found; cohort: for the neutral
+    names of organisations and their numbers of members.
     """
     refits = Refits.of(
         cells.where(cells.frame["month"].isin(spec.periods.analysed)),
@@ -63,6 +66,7 @@ def describe(cells: Cells, pairs: MonthPairs, spec: StudySpec, cohort: Cohort) -
     found["full"] = without.full
     found["organizations"] = _organizations(without, labels, members)
     found["practices"] = _practices(leave_one_out(refits, "practice"), refits.panel, labels)
+    found["methods"] = estimates_by_method(refits, effect, spec.periods.start_month)
     attempt("placebo_arm", lambda: _placebo_arm(refits, labels, members))
     attempt(
         "bounds", lambda: trend_bounds.bounds(trend_bounds.joint_quarters(refits, spec.periods.start_month))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-
-import pandas as pd
+from typing import Any
 
 from medhome.study.results import Cohort
 from medhome.study.robustness_results import Robustness
@@ -25,7 +24,7 @@ def release_robustness(released: Robustness, cohort: Cohort) -> tuple[Robustness
     withheld further.
     """
     told = cohort.organizations.set_index("label")["members"].astype("float64")
-    changed: dict[str, pd.DataFrame] = {}
+    changed: dict[str, Any] = {}
     further = 0
     for name in ("organizations", "placebo_arm"):
         frame = getattr(released, name).copy()

@@ -99,7 +99,7 @@ def _left_out(frame: pd.DataFrame, unit: str, full: float | None, spec: StudySpe
         low, high, n = _span(mine)
         of = f"comparison {unit}" if arm == "comparison" else f"{unit} of {treated_arm(spec)}"
         if n > 1:
-            most = mine.loc[mine["change"].abs().idxmax()]
+            most = mine.iloc[int(mine["change"].abs().argmax())]
             sentences.append(
                 f"Leaving out any one {of} moves the effect between {low} and {high} PMPM (with all: "
                 f"{usd(full)}); most without {most['label']}."
