@@ -26,7 +26,7 @@ def views(chromium, tmp_path_factory):
 
 
 def test_every_page_was_seen_at_every_width_in_every_scheme(views):
-    assert len(views) == 5 * 2 * 2
+    assert len(views) == len(example_pages()) * 2 * 2
     assert len({v.name for v in views}) == len(views)
 
 
