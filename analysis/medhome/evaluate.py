@@ -10,6 +10,7 @@ import pandas as pd
 
 from medhome.models import checks, completion, did, expected, risk, robustness, savings
 from medhome.models import selection as leaving
+from medhome.models import specifications as specification_models
 from medhome.models import truncation as other_caps
 from medhome.models.inference.side_by_side import SEED_STEPS
 from medhome.study.cells import Cells, MonthPairs, Rows
@@ -28,6 +29,7 @@ from medhome.tables import (
     panel,
     selection,
     sources,
+    specifications,
     triangles,
     truncation,
 )
@@ -60,7 +62,7 @@ class Collapsed:
     member's months by outcome. triangles: when cost was paid. coded: scores by month where the code system of
     diagnoses changes in the look-back (`tables.code_systems`). grid: the same cells at other caps. above_cap:
     who and what is above the study's own. flows: who came and went (`tables.selection`). The rest are parts
-    of `Evaluation`.
+    of `Evaluation`. by_attribution: cells of the specification curve (`tables.specifications`).
     """
 
     cells: Cells
@@ -75,6 +77,7 @@ class Collapsed:
     cohort: Cohort
     coded: pd.DataFrame
     flows: Flows
+    by_attribution: dict[str, Cells]
 
 
 def collapse_study(
@@ -110,6 +113,7 @@ def collapse_study(
         compared = balance.describe(scored, spec)
         flows = selection.describe(inputs, scored, spec)
         coded = code_systems.by_month(inputs, scored.members, model.coefficients(), spec)
+        other = _specification_cells(ready, inputs, scored, cells, spec)
         progress("cost collapsed to cells", 0, 0)
     quality = DataQuality(rules=rules, inputs=files, **months.quality)
     return Collapsed(
@@ -125,7 +129,28 @@ def collapse_study(
         cohort=compared,
         coded=coded,
         flows=flows,
+        by_attribution=other,
     )
+
+
+def _specification_cells(
+    ready: engines.Opened, inputs: dict[str, Any], scored: panel.Panel, cells: Cells, spec: StudySpec
+) -> dict[str, Cells]:
+    """The specification curve's cells by attribution population; last, since panels share their tables."""
+    if not spec.specifications.enabled:
+        return {}
+    caps, own = specifications.caps_cents(scored, spec), spec.attribution.population
+    found: dict[str, Cells] = {own: specifications.named_cells(scored, cells, caps, spec)}
+    for population in spec.specifications.attributions:
+        if population != own:
+            choice = spec.attributed(population)
+            months = panel.build(ready.con, inputs, choice)
+            model = risk.fit(collapse.member_rows(months, choice), choice)
+            other = collapse.score(months, model.coefficients())
+            found[population] = specifications.named_cells(
+                other, collapse.cells(other, choice), caps, choice
+            )
+    return found
 
 
 def evaluate(
@@ -165,6 +190,7 @@ def evaluate(
         selection=_selection(study, spec),
         truncation=Truncation(above_cap=study.above_cap, cap_grid=other_caps.cap_grid(study.grid, spec)),
         robustness=sure,
+        specifications=specification_models.curve(study.by_attribution, effect.headline, spec),
         **found,
     )
 

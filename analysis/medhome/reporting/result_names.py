@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from medhome.reporting.result_columns import MEMBER_MONTHS, MEMBERS, PMPM, USD, Column, Table
 from medhome.reporting.robustness_names import ROBUSTNESS, ROBUSTNESS_WITH_INTERVAL
+from medhome.reporting.specification_names import SPECIFICATIONS
 
 __all__ = ["MEMBER_MONTHS", "PMPM", "TABLES", "WITH_INTERVAL", "Column", "Table"]
 
@@ -324,6 +325,7 @@ TABLES: tuple[Table, ...] = (
         {"estimate": Column("", "estimate", 2), "organizations": Column("organizations", "count")},
     ),
     *ROBUSTNESS,
+    *SPECIFICATIONS,
 )
 
 WITH_INTERVAL = {
@@ -339,5 +341,6 @@ WITH_INTERVAL = {
     "truncation.cap_grid": "estimate",
     "selection.effects": "estimate",
     **ROBUSTNESS_WITH_INTERVAL,
+    "specifications.specifications": "estimate",
 }
 """The value of a frame whose uncertainty the other columns of its rows hold."""

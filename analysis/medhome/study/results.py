@@ -18,6 +18,7 @@ import pandas as pd
 from medhome.study.completion_results import Completion
 from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
+from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
 
 
@@ -317,6 +318,7 @@ class Evaluation:
     truncation: Truncation = field(default_factory=Truncation)
     selection: Selection = field(default_factory=Selection)
     robustness: Robustness = field(default_factory=Robustness)
+    specifications: SpecificationCurve = field(default_factory=SpecificationCurve)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         "attrition",
@@ -330,6 +332,7 @@ class Evaluation:
         "truncation",
         "selection",
         "robustness",
+        "specifications",
     )
 
 

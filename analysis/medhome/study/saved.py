@@ -26,6 +26,7 @@ from medhome.study.results import (
 )
 from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
+from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
 
 _PARTS: dict[str, type] = {
@@ -40,6 +41,7 @@ _PARTS: dict[str, type] = {
     "truncation": Truncation,
     "selection": Selection,
     "robustness": Robustness,
+    "specifications": SpecificationCurve,
 }
 
 _LATER = frozenset(

@@ -21,6 +21,7 @@ from medhome.study.periods import month_index, month_name
 from medhome.study.population_choices import Population
 from medhome.study.problems import StudyFileError, printable
 from medhome.study.section import Section
+from medhome.study.specification_choices import Specifications
 
 
 class Program(Section):
@@ -127,6 +128,7 @@ class StudySpec(Section):
     risk: Risk = Risk()
     expected: Expected = Expected()
     estimation: Estimation = Estimation()
+    specifications: Specifications = Specifications()
     fees: list[Fee] = Field(default_factory=list)
     disclosure: Disclosure = Disclosure()
 
@@ -154,6 +156,12 @@ class StudySpec(Section):
             raise ValueError(f"outcomes.deflator: {fault}; give every month analysed")
         if index is not None and self.claims.prices:
             raise ValueError("claims.prices splits dollars as they were; leave outcomes.deflator out")
+        for population in self.specifications.attributions:
+            if population == "market" and any(e.practice_id for e in self.arms.exclusions):
+                raise ValueError(
+                    'specifications.attributions names "market", where members belong to areas, but '
+                    "arms.exclusions names a practice; exclude its organization_id, or leave one of them out"
+                )
         if self.arms.placeholder and self.attribution.method != "rule":
             raise ValueError('attribution.method must be "rule" when arms.rule is not "roster"')
         if self.attribution.population == "market" and any(e.practice_id for e in self.arms.exclusions):
@@ -174,6 +182,15 @@ class StudySpec(Section):
         plain = self.model_dump(mode="python")
         plain["periods"]["through"] = month
         return _validated(plain, source=f"--through {month}")
+
+    def attributed(self, population: str) -> StudySpec:
+        """The same study with another attribution population, of those that ``specifications`` may name."""
+        plain = self.model_dump(mode="python")
+        plain["attribution"]["population"] = population
+        if population != self.attribution.population:
+            dynamic = population == "dynamic"
+            plain["attribution"]["freeze"] = self.specifications.attribution_freeze if dynamic else "baseline"
+        return _validated(plain, source=f'specifications.attributions "{population}"')
 
     def fee_pmpm(self, month: int) -> float:
         """Program payments due in a month, in the study's dollars per treated member."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import ibis
 import pandas as pd
@@ -46,58 +46,26 @@ def reference_cap(panel: Panel, spec: StudySpec) -> int:
     return int(fetch(ordered.filter(_.nth == rank - 1).select("cents"))["cents"].iloc[0])
 
 
+def reference_cents(panel: Panel, spec: StudySpec) -> int:
+    """`reference_cap` up to the next hundred dollars, because a rank is one member's own cost."""
+    return -(-reference_cap(panel, spec) // _HUNDRED_USD) * _HUNDRED_USD
+
+
 def cap_grid(panel: Panel, cells: Cells, spec: StudySpec) -> CapGrid:
     """The study's practice-months with allowed cost at no cap, $250,000, $100,000 and the 99th percentile.
 
     Arguments
         panel: scored. cells: its cells (`collapse.cells`).
-
-    Cells of a cap are those of uncapped cost less what the cap takes from the few members above it, exact.
     """
     listed = [(str(usd), f"${usd:,}", 100 * usd) for usd in GRID_USD]
-    reference = reference_cap(panel, spec)
-    if reference > 0:  # to the next hundred dollars: a rank is one member's own cost
-        cents = -(-reference // _HUNDRED_USD) * _HUNDRED_USD
-        listed.append(("p99", "99th percentile of the comparison members", cents))
+    reference = reference_cents(panel, spec)
+    if reference > 0:
+        listed.append(("p99", "99th percentile of the comparison members", reference))
     own = spec.outcomes.cap_usd_per_year
     if own is not None and own not in GRID_USD:
         listed.insert(0, (str(own), f"${own:,}", 100 * own))
-    members = panel.members.select("person_key", *KEYS[:-1], "expected_cents")
-    frame = cells.frame[
-        [*KEYS, "rows", "w", moment_name("expected"), moment_name("expected", "expected")]
-    ].copy()
-    uncapped = {
-        (): cells.frame[moment_name("allowed")],
-        ("expected",): cells.frame[moment_name("allowed", "expected")],
-    }
-    for covariate, moment in uncapped.items():
-        frame[moment_name("allowed_none", *covariate)] = moment
-    costs = panel.months.select(
-        "person_key", "month", "w", "allowed_cents", allowed_none_cents=_.allowed_cents
-    )
-    index = pd.MultiIndex.from_frame(frame[list(KEYS)])
-    for name, _label, cents in listed:
-        caps_of_name = {k: indexed(cents, k, panel.cap_trend) for k in windows(spec)}
-        # Few rows, kept: every later sum would otherwise work them out again.
-        cut = panel.con.create_table(
-            f"medhome_cut_{name}", cut_at(panel.months, caps_of_name, ("allowed",), spec), overwrite=True
-        )
-        joined = costs.left_join(cut, ["person_key", "month"])
-        kept = ibis.coalesce(joined.allowed_cut, joined.allowed_cents)
-        costs = joined.select(*costs.columns, **{f"allowed_{name}_cents": kept})
-        lost = costs.mutate(over=_.allowed_cents - costs[f"allowed_{name}_cents"]).filter(_.over != 0)
-        scored = lost.join(members, "person_key")
-        sums = {
-            "plain": scored.over.cast(_WIDE).sum().cast(_WIDE),
-            "expected": (scored.over * scored.expected_cents).cast(_WIDE).sum().cast(_WIDE),
-        }
-        taken = fetch(scored.group_by(*KEYS).aggregate(**sums).order_by(*KEYS)).set_index(list(KEYS))
-        for covariate, moment in uncapped.items():
-            above = taken["expected" if covariate else "plain"].reindex(index)
-            whole = [0 if v is None or v != v else WEIGHT_SCALE * int(v) for v in above]
-            values = [int(m) - v for m, v in zip(moment, whole, strict=True)]
-            column = moment_name(f"allowed_{name}", *covariate)
-            frame[column] = pd.Series(values, dtype=object, index=frame.index)
+    caps_cents = {name: cents for name, _label, cents in listed}
+    found, costs = truncated(panel, cells, caps_cents, ("allowed",), spec)
     names = ["none", *(name for name, *_rest in listed)]
     caps = pd.DataFrame(
         {
@@ -108,12 +76,65 @@ def cap_grid(panel: Panel, cells: Cells, spec: StudySpec) -> CapGrid:
         }
     )
     variables = [f"allowed_{name}" for name in names]
-    scales = {"expected": cells.scales["expected"], **dict.fromkeys(variables, 100)}
-    return CapGrid(
-        caps=caps,
-        cells=Cells(scales=scales, frame=frame, weight_scale=cells.weight_scale),
-        pairs=_pairs(panel, costs, variables),
+    return CapGrid(caps=caps, cells=found, pairs=_pairs(panel, costs, variables))
+
+
+def truncated(
+    panel: Panel, cells: Cells, caps_cents: Mapping[str, int], amounts: Sequence[str], spec: StudySpec
+) -> tuple[Cells, Table]:
+    """Practice-months with each amount under each cap, and not cut off: ``<amount>_<cap>``, with its product
+    with ``expected``. And the member-months behind them, with ``<amount>_<cap>_cents``.
+
+    Arguments
+        panel: scored. cells: its cells (`collapse.cells`). caps_cents: name to cents in the program's first
+            year. amounts: of "allowed" and "paid".
+
+    Cells of a cap are those of uncapped cost less what the cap takes from the few members above it, exact.
+    """
+    members = panel.members.select("person_key", *KEYS[:-1], "expected_cents")
+    frame = cells.frame[
+        [*KEYS, "rows", "w", moment_name("expected"), moment_name("expected", "expected")]
+    ].copy()
+    for amount in amounts:
+        for covariate in ((), ("expected",)):
+            frame[moment_name(f"{amount}_none", *covariate)] = cells.frame[moment_name(amount, *covariate)]
+    own = [f"{amount}_cents" for amount in amounts]
+    costs = panel.months.select(
+        "person_key", "month", "w", *own, **{f"{a}_none_cents": panel.months[f"{a}_cents"] for a in amounts}
     )
+    index = pd.MultiIndex.from_frame(frame[list(KEYS)])
+    for name, cents in caps_cents.items():
+        caps_of_name = {k: indexed(cents, k, panel.cap_trend) for k in windows(spec)}
+        # Few rows, kept: every later sum would otherwise work them out again.
+        cut = panel.con.create_table(
+            f"medhome_cut_{name}", cut_at(panel.months, caps_of_name, amounts, spec), overwrite=True
+        )
+        joined = costs.left_join(cut, ["person_key", "month"])
+        kept = {a: ibis.coalesce(joined[f"{a}_cut"], joined[f"{a}_cents"]) for a in amounts}
+        costs = joined.select(*costs.columns, **{f"{a}_{name}_cents": kept[a] for a in amounts})
+        over = {f"{a}_over": costs[f"{a}_cents"] - costs[f"{a}_{name}_cents"] for a in amounts}
+        lost = costs.mutate(**over)
+        lost = lost.filter(ibis.or_(*(lost[o] != 0 for o in over)))
+        scored = lost.join(members, "person_key")
+        sums = {}
+        for amount in amounts:
+            taken_cents = scored[f"{amount}_over"]
+            sums[f"{amount}:plain"] = taken_cents.cast(_WIDE).sum().cast(_WIDE)
+            sums[f"{amount}:expected"] = (
+                (taken_cents * scored.expected_cents).cast(_WIDE).sum().cast(_WIDE)
+            )
+        taken = fetch(scored.group_by(*KEYS).aggregate(**sums).order_by(*KEYS)).set_index(list(KEYS))
+        for amount in amounts:
+            for covariate in ((), ("expected",)):
+                above = taken[f"{amount}:{'expected' if covariate else 'plain'}"].reindex(index)
+                whole = [0 if v is None or v != v else WEIGHT_SCALE * int(v) for v in above]
+                moment = frame[moment_name(f"{amount}_none", *covariate)]
+                values = [int(m) - v for m, v in zip(moment, whole, strict=True)]
+                column = moment_name(f"{amount}_{name}", *covariate)
+                frame[column] = pd.Series(values, dtype=object, index=frame.index)
+    variables = [f"{amount}_{name}" for name in ("none", *caps_cents) for amount in amounts]
+    scales = {"expected": cells.scales["expected"], **dict.fromkeys(variables, 100)}
+    return Cells(scales=scales, frame=frame, weight_scale=cells.weight_scale), costs
 
 
 def _pairs(panel: Panel, costs: Table, variables: Sequence[str]) -> dict[str, MonthPairs]:
