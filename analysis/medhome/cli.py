@@ -73,19 +73,34 @@ def init(
     _print(json, {"written": [str(p) for p in written]}, "\n".join(str(p) for p in written))
 
 
+def _list_worlds(asked: bool) -> None:
+    if asked:
+        from medhome import runs
+
+        typer.echo("\n".join(f"{name:9} {title}" for name, title in runs.worlds().items()))
+        raise typer.Exit
+
+
 @app.command(
     epilog="Example:  medhome simulate data/demo --world demo\n\n"
-    "          medhome simulate data/small --world small --seed 7"
+    "          medhome simulate data/small --world small --seed 7\n\n"
+    "          medhome simulate data/edge-04 --world edge-04"
 )
 def simulate(
     folder: Annotated[Path, typer.Argument(help="folder to write", show_default=False)],
-    world: Annotated[str, typer.Option("--world", help="name of the world: demo, small, ...")] = "small",
+    world: Annotated[
+        str, typer.Option("--world", help="name of the world: demo, small, edge-01 (--list names all)")
+    ] = "small",
     seed: Annotated[int | None, typer.Option("--seed", help="another seed than the world's own")] = None,
     effect_pmpm: Annotated[
         float | None,
         typer.Option("--effect-pmpm", help="injected effect in dollars PMPM (negative = cost less)"),
     ] = None,
     json: Json = False,
+    listed: Annotated[
+        bool,
+        typer.Option("--list", help="name the worlds and stop", callback=_list_worlds, is_eager=True),
+    ] = False,
 ) -> None:
     """Write a simulated world of claims with a known truth, and a study file that fits it."""
     from medhome import runs

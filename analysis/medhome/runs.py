@@ -71,13 +71,23 @@ def init(folder: Path) -> list[Path]:
 def simulate(
     folder: Path, world: str, seed: int | None = None, effect_pmpm: float | None = None
 ) -> dict[str, Any]:
-    """Write a simulated world (native tables, ``truth.json``, ``study.toml``). Returns the truth."""
+    """Write a simulated world (native tables, ``truth.json``, ``study.toml``). Returns the truth.
+
+    Raises `StudyFileError` for a world that is not of `worlds`.
+    """
     import dataclasses
 
-    from medhome.simulate import WORLDS, simulate_world
+    from medhome.simulate import WORLDS, edge_cases, simulate_world
 
+    if world not in worlds():
+        raise StudyFileError(
+            f"--world {world!r}: unknown world; known: {', '.join(sorted(WORLDS))}, and edge-01 to edge-25 "
+            "(`medhome simulate --list`)"
+        )
     if world not in WORLDS:
-        raise StudyFileError(f"--world {world!r}: unknown world; known: {', '.join(sorted(WORLDS))}")
+        if seed is not None or effect_pmpm is not None:
+            raise StudyFileError(f"--world {world}: nothing in it is drawn: no --seed, no --effect-pmpm")
+        return edge_cases.write_edge_case(edge_cases.edge_case(world), folder)
     settings = WORLDS[world]
     changes: dict[str, Any] = {}
     if seed is not None:
@@ -85,6 +95,17 @@ def simulate(
     if effect_pmpm is not None:
         changes["effect_pmpm_usd"] = effect_pmpm
     return simulate_world(dataclasses.replace(settings, **changes), folder).to_plain()
+
+
+def worlds() -> dict[str, str]:
+    """The worlds that `simulate` can write, and what each of them is.
+
+    >>> worlds()["edge-04"]
+    'A stay spans the start'
+    """
+    from medhome.simulate import TITLES, edge_cases
+
+    return TITLES | {case.id: case.title for case in edge_cases.edge_cases()}
 
 
 @dataclass(frozen=True, kw_only=True)

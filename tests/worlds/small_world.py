@@ -7,35 +7,22 @@ from pathlib import Path
 
 import pandas as pd
 
+from medhome.simulate import edge_cases
 from medhome.study.spec import StudySpec, _validated
 from medhome.tables import panel, sources
 from medhome.tables.engine import fetch
 from medhome.tables.panel import Panel
 
-PRACTICES = {"T": "P1", "C": "P2", "D": "P2"}
+PRACTICES = {
+    r["person_id"]: r["payer_attributed_provider_practice"]
+    for r in edge_cases.base_rows("provider_attribution")
+}
 """T is in the program, C and D are compared; whoever else there is belongs to no practice."""
 
 
 def study(**changes) -> StudySpec:
     """Baseline January to March 2008, start in April, through June, run-out 3 months, no cap."""
-    plain: dict = {
-        "id": "small-world",
-        "title": "Small world",
-        "seed": 1,
-        "paid_through": "2008-09",
-        "program": {"name": "A program"},
-        "periods": {
-            "baseline_first": "2008-01",
-            "baseline_last": "2008-03",
-            "start": "2008-04",
-            "through": "2008-06",
-            "run_out_months": 3,
-        },
-        "arms": {"program_id": "PCMH"},
-        "attribution": {"method": "roster"},
-        "outcomes": {"cap_usd_per_year": 10_000_000},
-        "risk": {"model": "age-sex"},
-    }
+    plain = edge_cases.base_study()
     for key, value in changes.items():
         section, _, name = key.partition("__")
         plain.setdefault(section, {})[name] = value
@@ -44,53 +31,13 @@ def study(**changes) -> StudySpec:
 
 def person(person_id: str, **changes) -> dict:
     """A span: enrolled from 2007 without end, born in 1970."""
-    row = {
-        "person_id": person_id,
-        "member_id": person_id,
-        "birth_date": "1970-01-01",
-        "gender": "female",
-        "enrollment_start_date": "2007-01-01",
-        "enrollment_end_date": None,
-        "payer": "A",
-        "payer_type": "commercial",
-        "plan": "B",
-        "data_source": "S",
-    }
-    return row | changes
+    return edge_cases.row("eligibility", person_id=person_id) | changes
 
 
 def claim(claim_id: str, person_id: str, day: str, allowed: float, **changes) -> dict:
     """A visit of one line in place 11, paid in the same month, 80% of it by the payer."""
-    row = {
-        "claim_id": claim_id,
-        "claim_line_number": 1,
-        "claim_type": "professional",
-        "person_id": person_id,
-        "member_id": person_id,
-        "payer": "A",
-        "plan": "B",
-        "data_source": "S",
-        "claim_start_date": day,
-        "claim_end_date": day,
-        "paid_date": day[:8] + "28",
-        "allowed_amount": f"{allowed:.2f}",
-        "paid_amount": f"{0.8 * allowed:.2f}",
-        "diagnosis_code_type": "icd-9-cm",
-        "diagnosis_code_1": "4019",
-        "hcpcs_code": "99213",
-        "place_of_service_code": "11",
-        "rendering_npi": "N1",
-        "bill_type_code": None,
-        "revenue_center_code": None,
-        "x_claim_status": "paid",
-        "x_adjustment_type": "original",
-        "x_adjusts_claim_id": None,
-        "rendering_tin": None,
-        "billing_npi": None,
-        "billing_tin": None,
-        "facility_npi": None,
-    }
-    return row | changes
+    named = {"claim_id": claim_id, "person_id": person_id, "claim_start_date": day}
+    return edge_cases.row("medical_claim", **named, allowed_amount=f"{allowed:.2f}") | changes
 
 
 def void(claim_id: str, of: dict, paid_date: str, **changes) -> dict:
@@ -107,51 +54,24 @@ def void(claim_id: str, of: dict, paid_date: str, **changes) -> dict:
     return of | back | changes
 
 
-FILL = {
-    "claim_id": "F0",
-    "claim_line_number": 1,
-    "data_source": "S",
-    "person_id": "C",
-    "dispensing_date": "2008-01-02",
-    "ndc_code": "00000000000",
-    "days_supply": 30,
-    "quantity": 30,
-    "allowed_amount": "10.00",
-    "paid_amount": "8.00",
-    "paid_date": "2008-01-28",
-}
+(FILL,) = edge_cases.base_rows("pharmacy_claim")
 """The one drug claim of every such world: $10 of C in January."""
 
 
 def clinician(npi: str, practice: str, organization: str, **changes) -> dict:
     """A primary-care clinician of a practice since 2000."""
-    row = {
-        "npi": npi,
-        "practice_id": practice,
-        "organization_id": organization,
-        "specialty": "family medicine",
-        "x_primary_care": 1,
-        "effective_start_date": "2000-01-01",
-        "effective_end_date": None,
-    }
-    return row | changes
+    where = {"npi": npi, "practice_id": practice, "organization_id": organization}
+    return edge_cases.row("provider_practice", **where) | changes
 
 
-CLINICIANS = (clinician("N1", "P1", "O1"), clinician("N2", "P2", "O2"))
-ROSTER = (("practice", "P1", "program"), ("practice", "P2", "comparison"))
+CLINICIANS = tuple(edge_cases.base_rows("provider_practice"))
+ROSTER = tuple((r["unit_type"], r["unit_id"], r["arm"]) for r in edge_cases.base_rows("program_roster"))
 
 
 def attributed(who: str, practice: str, month: str = "200801") -> dict:
     """The payer's word for one person and month."""
-    return {
-        "person_id": who,
-        "member_id": who,
-        "year_month": month,
-        "payer": "A",
-        "plan": "B",
-        "data_source": "S",
-        "payer_attributed_provider_practice": practice,
-    }
+    listed = {"person_id": who, "year_month": month, "payer_attributed_provider_practice": practice}
+    return edge_cases.row("provider_attribution", **listed)
 
 
 def write(

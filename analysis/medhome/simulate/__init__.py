@@ -1,7 +1,8 @@
-"""Simulated claims worlds with a known truth."""
+"""Simulated claims worlds with a known truth, and the edge cases as worlds of a few people."""
 
+from medhome.simulate import edge_cases
 from medhome.simulate.simulation import simulate_world
 from medhome.simulate.truth import Truth
-from medhome.simulate.world import WORLDS, WorldSettings, study_toml
+from medhome.simulate.world import TITLES, WORLDS, WorldSettings, study_toml
 
-__all__ = ["WORLDS", "Truth", "WorldSettings", "simulate_world", "study_toml"]
+__all__ = ["TITLES", "WORLDS", "Truth", "WorldSettings", "edge_cases", "simulate_world", "study_toml"]

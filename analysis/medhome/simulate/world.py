@@ -182,11 +182,12 @@ COVERAGE = WorldSettings(
 
 WORLDS: dict[str, WorldSettings] = {w.name: w for w in (DEMO, SMALL, COVERAGE)}
 
-_TITLES = {
+TITLES = {
     "demo": "Medical home demonstration",
     "small": "Medical home demonstration, small world",
     "coverage": "Medical home demonstration, world of the coverage benchmark",
 }
+"""What each world with settings is, in a study file's title."""
 
 
 def study_toml(world: WorldSettings) -> str:
@@ -195,7 +196,7 @@ def study_toml(world: WorldSettings) -> str:
     >>> 'start = "2008-06"' in study_toml(WORLDS["small"])
     True
     """
-    title = _TITLES.get(world.name, f"Medical home demonstration, world {world.name}")
+    title = TITLES.get(world.name, f"Medical home demonstration, world {world.name}")
     run_out = min(3, month_index(world.paid_through) - month_index(world.last_month))
     return f"""\
 # The demonstration study: a simulated medical home of one physician group against a market.
