@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from medhome.models import checks, completion, did, expected, risk, robustness, savings
+from medhome.models import checks, completion, did, employers, expected, risk, robustness, savings
 from medhome.models import selection as leaving
 from medhome.models import specifications as specification_models
 from medhome.models import truncation as other_caps
+from medhome.models import washout as implementation
 from medhome.models.inference.side_by_side import SEED_STEPS
 from medhome.study.cells import Cells, MonthPairs, Rows
+from medhome.study.employer_results import EmployerCells
 from medhome.study.progress import Progress, silent
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation
 from medhome.study.selection_results import Selection
 from medhome.study.spec import StudySpec
 from medhome.study.triangles import Triangles
 from medhome.study.truncation_results import CapGrid, Truncation
+from medhome.study.washout_results import Washout
 from medhome.tables import (
     balance,
     cap_grid,
@@ -30,10 +33,12 @@ from medhome.tables import (
     selection,
     sources,
     specifications,
+    strata,
     triangles,
     truncation,
 )
 from medhome.tables import checks as input_checks
+from medhome.tables.employers import employer_cells
 from medhome.tables.selection import Flows
 
 PAIRED = ("allowed_capped", "paid", "paid_capped")
@@ -61,8 +66,9 @@ class Collapsed:
     cells: practice-months. rows: member-periods. model: the frozen cost model. pairs: cross-products of one
     member's months by outcome. triangles: when cost was paid. coded: scores by month where the code system of
     diagnoses changes in the look-back (`tables.code_systems`). grid: the same cells at other caps. above_cap:
-    who and what is above the study's own. flows: who came and went (`tables.selection`). The rest are parts
-    of `Evaluation`. by_attribution: cells of the specification curve (`tables.specifications`).
+    who and what is above the study's own. flows: who came and went (`tables.selection`). by_attribution:
+    cells of the curve (`tables.specifications`). employers: those of the largest employer groups.
+    The rest are parts of `Evaluation`.
     """
 
     cells: Cells
@@ -78,6 +84,7 @@ class Collapsed:
     coded: pd.DataFrame
     flows: Flows
     by_attribution: dict[str, Cells]
+    employers: EmployerCells
 
 
 def collapse_study(
@@ -109,8 +116,9 @@ def collapse_study(
         pairs = {y: collapse.month_pairs(scored, y) for y in PAIRED}
         grid = cap_grid.cap_grid(scored, cells, spec)
         above = truncation.above_cap(scored, spec)
+        of_employers = employer_cells(inputs, scored, cells, spec)
         paid_when = triangles.build(inputs, scored, cells, spec)
-        compared = balance.describe(scored, spec)
+        compared = replace(balance.describe(scored, spec), strata=strata.by_arm(cells, rows, spec))
         flows = selection.describe(inputs, scored, spec)
         coded = code_systems.by_month(inputs, scored.members, model.coefficients(), spec)
         other = _specification_cells(ready, inputs, scored, cells, spec)
@@ -130,6 +138,7 @@ def collapse_study(
         coded=coded,
         flows=flows,
         by_attribution=other,
+        employers=of_employers,
     )
 
 
@@ -191,6 +200,8 @@ def evaluate(
         truncation=Truncation(above_cap=study.above_cap, cap_grid=other_caps.cap_grid(study.grid, spec)),
         robustness=sure,
         specifications=specification_models.curve(study.by_attribution, effect.headline, spec),
+        washout=Washout(grid=implementation.washout(cells, pairs["allowed_capped"], spec)),
+        employers=employers.without_each(study.employers, cells, pairs["allowed_capped"], spec),
         **found,
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from medhome.study.completion_results import FRAMES, Completion
+from medhome.study.employer_results import Employers
 from medhome.study.periods import month_index
 from medhome.study.released import ReleasedRun
 from medhome.study.results import (
@@ -32,6 +33,7 @@ from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.spec import StudySpec, read_study
 from medhome.study.truncation_results import Truncation
+from medhome.study.washout_results import Washout
 
 STUDY = Path(__file__).parents[2] / "analysis" / "studies" / "demo.toml"
 START = month_index("2008-06")
@@ -429,7 +431,26 @@ def cohort() -> Cohort:
         practices={"treated": 25, "comparison": 143},
         organizations_n={"treated": 1, "comparison": 40},
         clinicians={"treated": 391, "comparison": 1_301},
+        strata=strata(),
     )
+
+
+def strata(infants: int = 240) -> pd.DataFrame:
+    """Adults, children and infants of both arms; the program's infants at baseline as many as said."""
+    places = [
+        (arm, stratum, period)
+        for arm in ("treated", "comparison")
+        for stratum in ("adults", "children", "infants")
+        for period in ("baseline", "performance")
+    ]
+    frame = pd.DataFrame(places, columns=["arm", "stratum", "period"]).assign(
+        members=[14_300, 14_100, 4_310, 4_200, infants, 260, 45_000, 44_500, 14_300, 14_000, 812, 830],
+        pmpm=[341.0, 352.0, 148.0, 151.0, 702.0, 688.0, 333.0, 361.0, 144.0, 155.0, 690.0, 711.0],
+    )
+    frame["member_months"] = 20.0 * frame["members"]
+    total = frame.groupby(["arm", "period"])["member_months"].transform("sum")
+    frame["share"] = frame["member_months"] / total
+    return frame[["arm", "stratum", "period", "members", "member_months", "share", "pmpm"]]
 
 
 def risk() -> RiskModelResult:
@@ -599,6 +620,40 @@ def truncation(members_above: tuple[int, ...] = (110, 96, 301, 290)) -> Truncati
         grid[f"lo{level}"] = grid["estimate"] - times * grid["se"]
         grid[f"hi{level}"] = grid["estimate"] + times * grid["se"]
     return Truncation(above_cap=above, cap_grid=grid)
+
+
+def washout(why: str = "") -> Washout:
+    """A program that needs half a year; with ``why``, one too short for a washout of 12 months."""
+    rows = [(0, 22, -4.2, 11.8, True, ""), (6, 16, -6.9, 12.4, False, ""), (12, 10, -8.1, 13.9, False, "")]
+    if why:
+        rows[2] = (12, 0, NAN, NAN, False, why)
+    columns = ["months_left_out", "months_after", "estimate", "se", "declared", "why"]
+    grid = pd.DataFrame(rows, columns=columns)
+    for level, times in (("90", 1.645), ("95", 1.96)):
+        grid[f"lo{level}"] = grid["estimate"] - times * grid["se"]
+        grid[f"hi{level}"] = grid["estimate"] + times * grid["se"]
+    return Washout(grid=grid)
+
+
+def employers(comparison: tuple[int, ...] = (9_100, 4_020, 700)) -> Employers:
+    """Three employer groups; without the second the effect is half as large."""
+    grid = pd.DataFrame(
+        {
+            "label": [f"Employer group 0{n}" for n in (1, 2, 3)],
+            "group_id": ["MILL", "SHOP", "FARM"],
+            "members_treated": [2_900, 1_310, 0],
+            "members_comparison": comparison,
+            "member_months": [240_000.0, 106_000.0, 14_000.0],
+            "share": [0.075, 0.033, 0.0044],
+            "estimate": [-4.4, -2.1, -4.3],
+            "se": [12.0, 12.1, 11.8],
+            "why": "",
+        }
+    )
+    for level, times in (("90", 1.645), ("95", 1.96)):
+        grid[f"lo{level}"] = grid["estimate"] - times * grid["se"]
+        grid[f"hi{level}"] = grid["estimate"] + times * grid["se"]
+    return Employers(grid=grid)
 
 
 def selection(died: int = 210) -> Selection:
@@ -793,6 +848,8 @@ def evaluation(**parts) -> Evaluation:
         truncation=truncation(),
         selection=selection(),
         robustness=robustness(),
+        washout=washout(),
+        employers=employers(),
         checks=checks(),
     )
     return dataclasses.replace(found, **parts)

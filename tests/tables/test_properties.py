@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medhome.study.periods import month_index
-from medhome.tables import collapse, engine, member_months, panel
+from medhome.tables import collapse, employers, engine, member_months, panel, sources, strata
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,68 @@ def varied_folder(tmp_path_factory):
     people.loc[people["person_id"] == "M09", "death_date"] = "2008-06-30"
     lines.loc[lines["claim_id"] == "V04", "diagnosis_code_1"] = "5856"
     return dozen.write(tmp_path_factory.mktemp("varied"), tables)
+
+
+RULES = {
+    "population__infants": "separate",
+    "population__special_categories": "separate",
+    "population__decedents": "exclude",
+    "population__employer_grid": True,
+    "population__employer_groups_excluded": ["G2"],
+    "population__min_months": 2,
+    "population__min_months_rule": "continuous",
+}
+OTHER_RULES = RULES | {
+    "population__infants": "exclude",
+    "population__special_categories": "exclude",
+    "population__employer_groups_excluded": [],
+    "population__exposure": "day_fraction",
+    "periods__washout_months": 1,
+}
+
+
+@pytest.mark.parametrize(("rules", "seed"), [(RULES, 3), (OTHER_RULES, 4)])
+def test_row_order_and_file_cuts_change_nothing_with_rules_on_who_is_compared(
+    con, varied_folder, tmp_path, rules, seed
+):
+    spec, draw = dozen.study(**rules), random.Random(seed)
+    coefficients = {"intercept": 100.0}
+    whole = _described(dozen.build(con, varied_folder, spec, coefficients), con, varied_folder)
+    for file in sorted(varied_folder.glob("*.csv")):
+        frame = pd.read_csv(file, dtype="str").sample(frac=1, random_state=seed)
+        cuts = sorted(draw.sample(range(1, len(frame)), k=min(3, len(frame) - 1)))
+        (tmp_path / file.stem).mkdir()
+        for number, (first, end) in enumerate(zip([0, *cuts], [*cuts, len(frame)], strict=True)):
+            frame.iloc[first:end].to_csv(tmp_path / file.stem / f"part-{number}.csv", index=False)
+    again = _described(dozen.build(con, tmp_path, spec, coefficients), con, tmp_path)
+    assert whole.keys() == again.keys()
+    for name, frame in whole.items():
+        assert len(frame), name
+        pd.testing.assert_frame_equal(again[name], frame, obj=name)
+    kinds, dropped = set(whole["strata"]["stratum"]), whole["attrition"].set_index("rule")
+    assert ("infants" in kinds) == (rules["population__infants"] == "separate")
+    for rule in ("decedents", "special_categories", "employer_groups", "infants"):
+        if rule in dropped.index:
+            assert dropped.loc[[rule], "member_months_dropped"].sum() > 0, rule
+
+
+def _described(built, con, folder):
+    """Every frame that the cohort rules decide."""
+    panel, spec = built.panel, built.spec
+    rows = collapse.member_rows(panel, spec)
+    inputs = sources.open_inputs(con, spec, folder)
+    groups = employers.employer_cells(inputs, panel, built.cells, spec)
+    return {
+        "cells": built.cells.frame,
+        "rows": rows.frame,
+        "pairs": collapse.month_pairs(panel, "allowed_capped").frame,
+        "attrition": panel.attrition.frame,
+        "waterfall": panel.waterfall,
+        "volumes": panel.volumes,
+        "strata": strata.by_arm(built.cells, rows, spec),
+        "employers": groups.groups,
+        "cells of employers": groups.cells.frame,
+    }
 
 
 @settings(max_examples=8)

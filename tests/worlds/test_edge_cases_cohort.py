@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import pytest
 import small_world
-from small_world import claim, person
+from numpy.testing import assert_allclose
+from small_world import attributed, claim, clinician, person
 
+from medhome.models.employers import without_each
+from medhome.models.twfe import twfe
+from medhome.study.employer_results import Employers
 from medhome.study.periods import month_index
 from medhome.study.problems import DataProblem
+from medhome.tables import collapse
+from medhome.tables.employers import employer_cells
 from medhome.tables.engine import fetch, session
 
 
@@ -154,6 +160,82 @@ def test_15_a_benefit_change_of_one_employer_can_be_left_out(con, tmp_path):
 def test_15_an_employer_group_that_nobody_has_is_refused(con, tmp_path):
     with pytest.raises(DataProblem, match=r"group_id: no row has 'SHIP'; correct population\.employer_"):
         small_world.build(con, tmp_path, LINES, WORK, population__employer_groups_excluded=["SHIP", "MILL"])
+
+
+HOMES = {"T": "P1", "C": "P2", "D": "P3", "E": "P4"}
+GROUPS = {"C": "MILL", "D": "SHOP", "E": "FARM"}
+PAIRED = [  # beside each of them one in the same practice and group who costs nothing
+    person(who + twin, group_id=GROUPS.get(who)) for who in HOMES for twin in ("", "2")
+]
+FOUR = {
+    "clinicians": [clinician(f"N{p[1]}", p, f"O{p[1]}") for p in HOMES.values()],
+    "roster": [("practice", p, "program" if p == "P1" else "comparison") for p in HOMES.values()],
+    "listed": [attributed(who + twin, p) for who, p in HOMES.items() for twin in ("", "2")],
+}
+SPENT = [
+    *(claim(f"{w}b", w, "2008-02-10", usd) for w, usd in (("T", 600), ("C", 110), ("D", 60), ("E", 60))),
+    *(claim(f"{w}p", w, "2008-05-10", usd) for w, usd in (("T", 300), ("C", 180), ("E", 300))),
+]
+BARE = {"estimation__covariates": []}
+
+
+def grid_of(con, folder, people=PAIRED, lines=SPENT, **changes):
+    """The effect without each employer, the effect of all, and the panel."""
+    settings = {**FOUR, **BARE, "population__employer_grid": True} | changes
+    built = small_world.build(con, folder, lines, people, **settings)
+    own = {k: v for k, v in settings.items() if k not in FOUR}
+    spec = small_world.study(**own)
+    scored = collapse.score(built, {"intercept": 100.0})
+    cells = collapse.cells(scored, spec)
+    groups = employer_cells(small_world.inputs(con, folder, spec), scored, cells, spec)
+    found = without_each(groups, cells, collapse.month_pairs(scored, "allowed_capped"), spec)
+    whole = twfe(cells, "allowed_capped", (), first_post=spec.periods.performance.first)
+    return found.grid, float(whole.coefficients[0])
+
+
+def test_15_the_effect_without_each_employer_group(con, tmp_path):
+    """Two members a practice, six member-months a period. PMPM before and after the start:
+
+    T 600/6 = 100, 300/6 = 50: -50. C (MILL) 110 and the fill of 10: 20, 180/6 = 30: +10. D (SHOP) 60/6 = 10,
+    0: -10. E (FARM) 10, 300/6 = 50: +40. All: -50 - (10 - 10 + 40)/3 = -63.33. Without MILL
+    -50 - (-10 + 40)/2 = -65; without SHOP -50 - (10 + 40)/2 = -75; without FARM -50 - 0 = -50.
+    """
+    grid, whole = grid_of(con, tmp_path)
+    assert whole == pytest.approx(-50 - 40 / 3)
+    assert grid["label"].tolist() == [f"Employer group 0{n}" for n in (1, 2, 3)]  # as large: by their id
+    assert grid["group_id"].tolist() == ["FARM", "MILL", "SHOP"]
+    assert_allclose(grid["estimate"], [-50.0, -65.0, -75.0], rtol=1e-9)
+    assert grid["members_treated"].tolist() == [0] * 3 and grid["members_comparison"].tolist() == [2] * 3
+    assert_allclose(grid["member_months"], 12.0)
+    assert_allclose(grid["share"], 12 / 48)
+    assert (grid["lo95"] < grid["estimate"]).all() and (grid["estimate"] < grid["hi95"]).all()
+
+
+def test_15_only_the_months_through_the_employer_go(con, tmp_path):
+    """C moves from MILL to SHOP in April: without SHOP, C's months from April go with D and D2, whose
+    practice is then empty: 12 + 3 months. What is left is what the study that excludes SHOP has."""
+    moved = [p for p in PAIRED if p["person_id"] != "C"]
+    moved += [
+        person("C", group_id="MILL", enrollment_end_date="2008-03-31"),
+        person("C", group_id="SHOP", enrollment_start_date="2008-04-01"),
+    ]
+    grid, _ = grid_of(con, tmp_path / "a", moved)
+    shop = grid.set_index("group_id").loc["SHOP"]
+    assert shop["member_months"] == 12 + 3 and shop["members_comparison"] == 3
+    excluded = {"population__employer_grid": False, "population__employer_groups_excluded": ["SHOP"]}
+    nothing, without = grid_of(con, tmp_path / "b", moved, **excluded)
+    assert_allclose(shop["estimate"], without, rtol=1e-9)
+    assert nothing.empty
+
+
+def test_15_a_group_that_is_an_arm_leaves_nothing_to_tell(con, tmp_path):
+    everyone = [{**p, "group_id": "MILL" if p["person_id"][0] in "TC" else "SHOP"} for p in PAIRED]
+    grid, _ = grid_of(con, tmp_path, everyone)
+    why = grid.set_index("group_id")["why"]
+    assert "the treated arm has no member-months" in why["MILL"]
+    assert why["SHOP"] == "fewer than 2 comparison organisations are left" and grid["estimate"].isna().all()
+    bare, _ = grid_of(con, tmp_path / "b", [{**p, "group_id": None} for p in PAIRED])
+    assert bare.empty and list(bare) == list(Employers().grid)
 
 
 BROKEN = [

@@ -12,11 +12,32 @@ from dataclasses import replace
 
 import numpy as np
 
+from medhome.models.inference.member_covariance import member_covariance
 from medhome.models.inference.mixture import Mixture
 from medhome.models.inference.random_effects import re_panel
-from medhome.models.twfe import PracticeMonths, TwoWayFit
-from medhome.study.cells import Cells
+from medhome.models.twfe import PracticeMonths, TwoWayFit, twfe
+from medhome.study.cells import Cells, MonthPairs
 from medhome.study.spec import StudySpec
+
+NUMBERS = ("estimate", "se", "lo90", "hi90", "lo95", "hi95")
+"""Columns of an effect and its interval in result frames."""
+
+
+def effect_on(
+    cells: Cells, outcome: str, pairs: MonthPairs, spec: StudySpec, first_post: int
+) -> dict[str, float]:
+    """The study's two-way effect on these cells, with an interval of the headline's kind: `NUMBERS`.
+
+    Arguments
+        cells: practice-months, for example those of a part of the members or months.
+        pairs: cross-products of members' months of the outcome. first_post: first month of the effect.
+
+    On the study's own cells that is the headline. Raises `ModelRefusal` as `twfe` does.
+    """
+    fit = twfe(cells, outcome, spec.estimation.covariates, first_post=first_post)
+    covariance = member_covariance(pairs, fit.panel.months).matrix
+    found = intervals(fit, covariance, spec, mean=baseline_mean(fit.panel, spec))[0]
+    return dict(zip(NUMBERS, (found.estimate, found.sd, *found.ci90, *found.ci95), strict=True))
 
 
 def years_of(spec: StudySpec) -> list[list[int]]:

@@ -19,6 +19,7 @@ from medhome.study.display import (
     usd,
 )
 from medhome.study.periods import month_name
+from medhome.study.population_choices import SPECIAL_CATEGORIES, STRATA
 from medhome.study.results import (
     Attrition,
     Check,
@@ -26,6 +27,8 @@ from medhome.study.results import (
     DataQuality,
 )
 from medhome.study.spec import StudySpec
+
+_PERIODS = {"baseline": "Baseline", "performance": "After the start"}
 
 
 def usd0(value: Any) -> str:
@@ -183,6 +186,35 @@ def organizations(cohort: Cohort, spec: StudySpec) -> DataTable:
         ),
         counts=Cohort.COUNTS["organizations"],
         resting=(*Cohort.RESTING["organizations"], "change_pmpm"),
+    )
+
+
+def strata(cohort: Cohort, spec: StudySpec) -> DataTable:
+    """Adults, children, infants and special categories in each arm and period, and their cost."""
+    names = STRATA | SPECIAL_CATEGORIES
+    if spec.population.infants == "children":
+        names |= {"children": "Children (under 18)"}
+    frame = by_arm(cohort.strata, spec)
+    frame = frame.assign(
+        stratum_label=[names.get(str(s), str(s)) for s in frame["stratum"]],
+        period_label=[_PERIODS.get(str(p), str(p)) for p in frame["period"]],
+    )
+    return DataTable(
+        id="tbl-strata",
+        caption="Members of each kind in both arms",
+        frame=frame,
+        columns=(
+            Column("stratum_label", "Members", beneath=Column("arm_label", "arm")),
+            Column("period_label", "Period"),
+            Column("members", "Members", count),
+            Column("member_months", "Member-months", count),
+            Column("share", "Share", share, "of the arm's member-months"),
+            Column("pmpm", "Cost", usd, "$ PMPM, allowed, capped"),
+        ),
+        counts=Cohort.COUNTS["strata"],
+        resting=Cohort.RESTING["strata"],
+        note="Ages are those of the first month of the baseline: nobody changes rows with a birthday. The "
+        "effect is estimated over all of them together.",
     )
 
 

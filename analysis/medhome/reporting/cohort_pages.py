@@ -72,6 +72,12 @@ def organizations_compared(report: ReleasedRun) -> Block:
     return cohort_figures.organizations(report.evaluation.cohort, report.spec).block()
 
 
+def members_by_stratum(report: ReleasedRun) -> Block:
+    """Table: adults, children, infants and special categories by arm, with their cost before and after."""
+    cohort = report.evaluation.cohort
+    return NOTHING if cohort.strata.empty else cohort_exhibits.strata(cohort, report.spec).block()
+
+
 def balance_at_baseline(report: ReleasedRun) -> Block:
     """Exhibit T2 as picture and table: how alike the arms were before the start."""
     cohort = report.evaluation.cohort

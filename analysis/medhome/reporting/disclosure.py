@@ -18,8 +18,9 @@ from typing import Any
 
 import pandas as pd
 
+from medhome.reporting.employer_gate import release_employers
 from medhome.reporting.robustness_gate import release_robustness
-from medhome.reporting.selection_gate import release_selection
+from medhome.reporting.selection_gate import release_selection, withhold_further
 from medhome.study.problems import DisclosureRefused
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation, frames
 
@@ -86,6 +87,10 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
     parts["selection"], others = release_selection(parts["selection"], evaluation.selection, floor)
     secondary += others
     parts["robustness"], others = release_robustness(parts["robustness"], parts["cohort"])
+    secondary += others
+    parts["employers"], others = release_employers(
+        parts["employers"], evaluation.employers, evaluation.cohort.members, floor
+    )
     secondary += others
     rules = parts["quality"].rules.drop(columns="examples", errors="ignore")
     parts["quality"] = dataclasses.replace(parts["quality"], rules=rules)
@@ -252,8 +257,10 @@ def _release_cohort(cohort: Cohort, whole: Cohort, floor: int) -> tuple[Cohort, 
     organizations, secondary = _withhold_from_totals(cohort.organizations, whole.organizations, totals, floor)
     organizations["organization_id"] = organizations["label"]
     balance, few = _withhold_small_shares(cohort.balance, cohort.members, floor)
-    released = dataclasses.replace(cohort, balance=balance, organizations=organizations, **changed)
-    return released, primary + few, secondary
+    resting = Cohort.RESTING["strata"]
+    strata, others = withhold_further(cohort.strata, whole.strata, ["arm", "period"], resting, floor)
+    changed |= {"balance": balance, "organizations": organizations, "strata": strata}
+    return dataclasses.replace(cohort, **changed), primary + few, secondary + others
 
 
 def _withhold_small_shares(

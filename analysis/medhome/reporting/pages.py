@@ -28,11 +28,13 @@ from medhome.reporting.cohort_pages import (
     dollars_kept_table,
     input_files,
     input_rules,
+    members_by_stratum,
     organizations_compared,
     the_program,
     who_was_compared,
 )
 from medhome.reporting.completion_exhibits import run_out_and_completion
+from medhome.reporting.employer_exhibits import effect_without_each_employer
 from medhome.reporting.robustness_pages import (
     bounds_on_trends,
     effect_without_one_organization,
@@ -45,6 +47,7 @@ from medhome.reporting.robustness_pages import (
 )
 from medhome.reporting.selection_exhibits import where_members_were_seen, who_came_and_went
 from medhome.reporting.truncation_exhibits import cost_above_the_cap, effect_at_other_caps
+from medhome.reporting.washout_exhibits import effect_after_a_washout
 from medhome.study.published import published_effect
 from medhome.study.released import ReleasedRun
 
@@ -76,10 +79,12 @@ __all__ = [
     "dollars_by_arm_and_period",
     "dollars_kept",
     "dollars_kept_table",
+    "effect_after_a_washout",
     "effect_at_other_caps",
     "effect_beside_what_is_detectable",
     "effect_by_quarter",
     "effect_in_words",
+    "effect_without_each_employer",
     "effect_without_one_organization",
     "effect_without_one_practice",
     "effects_of_placebo_starts",
@@ -95,6 +100,7 @@ __all__ = [
     "input_files",
     "input_rules",
     "key_numbers",
+    "members_by_stratum",
     "organizations_compared",
     "other_methods_of_inference",
     "placebo_organizations",

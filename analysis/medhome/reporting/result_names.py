@@ -121,6 +121,18 @@ TABLES: tuple[Table, ...] = (
         },
     ),
     Table(
+        "cohort.stratum",
+        "cohort.strata",
+        ("arm", "stratum", "period"),
+        {
+            "members": MEMBERS,
+            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
+            "share": Column("share", "exact", 4, "members"),
+            "pmpm": Column(PMPM, "exact", 2, "members"),
+        },
+        label="stratum",
+    ),
+    Table(
         "risk.term",
         "risk.terms",
         ("term",),
@@ -275,6 +287,24 @@ TABLES: tuple[Table, ...] = (
         {"cap_usd": Column(USD, "exact", 2), "estimate": Column(PMPM, "estimate", 2)},
     ),
     Table(
+        "washout",
+        "washout.grid",
+        ("months_left_out",),
+        {"months_after": Column("months", "count"), "estimate": Column(PMPM, "estimate", 2)},
+    ),
+    Table(
+        "employers",
+        "employers.grid",
+        ("label",),
+        {
+            "members_treated": MEMBERS,
+            "members_comparison": MEMBERS,
+            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members_treated"),
+            "share": Column("share", "exact", 4, "members_treated"),
+            "estimate": Column(PMPM, "estimate", 2, "members_treated"),
+        },
+    ),
+    Table(
         "selection.members",
         "selection.members",
         ("arm", "status"),
@@ -339,6 +369,8 @@ WITH_INTERVAL = {
     "completion.effects": "change_pmpm",
     "completion.reserves": "ibnr_usd",
     "truncation.cap_grid": "estimate",
+    "washout.grid": "estimate",
+    "employers.grid": "estimate",
     "selection.effects": "estimate",
     **ROBUSTNESS_WITH_INTERVAL,
     "specifications.specifications": "estimate",

@@ -178,6 +178,27 @@ class Cells:
         merged = _merged(both, self.keys, ("rows", *self.moments))
         return Cells(keys=self.keys, scales=self.scales, frame=merged, weight_scale=self.weight_scale)
 
+    def without(self, part: Cells) -> Cells:
+        """These cells less those of a part of their rows, exactly; cells that this leaves empty go.
+
+        >>> whole = pd.DataFrame({"arm": ["a", "b"], "rows": [3, 1], "w": [3000, 1000], "w*y": [60, 8]})
+        >>> part = pd.DataFrame({"arm": ["a", "b"], "rows": [1, 1], "w": [1000, 1000], "w*y": [10, 8]})
+        >>> left = Cells(keys=("arm",), scales={"y": 1}, frame=whole).without(
+        ...     Cells(keys=("arm",), scales={"y": 1}, frame=part))
+        >>> left.frame.to_dict("records")
+        [{'arm': 'a', 'rows': 2, 'w': 2000, 'w*y': 50}]
+        """
+        taken = part.frame.copy()
+        for name in part.moments:
+            taken[name] = np.array([-int(v) for v in part.frame[name]], dtype=object)
+        taken["rows"] = -taken["rows"]
+        left = self + Cells(
+            keys=part.keys, scales=part.scales, frame=taken, weight_scale=part.weight_scale
+        )
+        if (left.frame["rows"] < 0).any():
+            raise ValueError("cells can only be taken from those that hold their rows")
+        return left.where(left.frame["rows"] > 0)
+
     def save(self, path: Path) -> None:
         """Write the cells as Parquet; wide integers as decimals, so that nothing is rounded."""
         wide = pa.decimal128(38, 0)

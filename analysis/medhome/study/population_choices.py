@@ -38,6 +38,7 @@ class Population(Section):
     special_categories: Literal["keep", "separate", "exclude"] = "keep"
     decedents: Literal["keep", "exclude"] = "keep"
     employer_groups_excluded: list[str] = Field(default_factory=list)
+    employer_grid: bool = False
     min_months: int = Field(default=1, ge=1, le=120)
     min_months_rule: Literal["total", "continuous"] = "total"
     require_medical_benefit: bool = True

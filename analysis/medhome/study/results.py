@@ -16,10 +16,12 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from medhome.study.completion_results import Completion
+from medhome.study.employer_results import Employers
 from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
+from medhome.study.washout_results import Washout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +106,7 @@ PRICES = (
     *("quantity_at_performance_prices_pmpm", "price_at_baseline_quantities_pmpm"),
     *("quantity_pmpm", "price_pmpm", "standardised_baseline_pmpm", "standardised_performance_pmpm"),
 )
-_WORDS = ("reason", "label", "arm", "period", "category")
+_WORDS = ("reason", "label", "arm", "period", "category", "stratum")
 
 
 def without_rows(columns: tuple[str, ...]) -> pd.DataFrame:
@@ -156,6 +158,9 @@ class DataQuality:
     }
 
 
+STRATA = ("arm", "stratum", "period", "members", "member_months", "share", "pmpm")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
     """Exhibit T2: who was compared, at baseline.
@@ -165,6 +170,9 @@ class Cohort:
     organizations: one row per organisation: ``organization_id``, ``label`` (neutral, "Comparison 07"),
         ``arm``, ``practices``, ``clinicians``, ``members``, ``baseline_member_months``,
         ``performance_member_months``, ``baseline_pmpm``, ``performance_pmpm``.
+    strata: one row per arm, stratum (adults, children, infants; special categories where the study keeps
+        them apart) and period: ``members`` (with exposure in the period), ``member_months``, ``share`` (of
+        the arm's member-months in the period), ``pmpm`` (allowed, capped).
     """
 
     balance: pd.DataFrame
@@ -174,14 +182,19 @@ class Cohort:
     practices: Mapping[str, int]
     organizations_n: Mapping[str, int]
     clinicians: Mapping[str, int]
-    COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"organizations": ("members", "practices", "clinicians")}
+    strata: pd.DataFrame = field(default_factory=lambda: without_rows(STRATA))
+    COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "organizations": ("members", "practices", "clinicians"),
+        "strata": ("members",),
+    }
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
         "organizations": (
             "baseline_member_months",
             "performance_member_months",
             "baseline_pmpm",
             "performance_pmpm",
-        )
+        ),
+        "strata": ("member_months", "share", "pmpm"),
     }
 
 
@@ -319,6 +332,8 @@ class Evaluation:
     selection: Selection = field(default_factory=Selection)
     robustness: Robustness = field(default_factory=Robustness)
     specifications: SpecificationCurve = field(default_factory=SpecificationCurve)
+    washout: Washout = field(default_factory=Washout)
+    employers: Employers = field(default_factory=Employers)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         "attrition",
@@ -333,6 +348,8 @@ class Evaluation:
         "selection",
         "robustness",
         "specifications",
+        "washout",
+        "employers",
     )
 
 

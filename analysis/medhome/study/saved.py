@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from medhome.study.completion_results import Completion
+from medhome.study.employer_results import Employers
 from medhome.study.results import (
     Attrition,
     Check,
@@ -28,6 +29,7 @@ from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
+from medhome.study.washout_results import Washout
 
 _PARTS: dict[str, type] = {
     "attrition": Attrition,
@@ -42,6 +44,8 @@ _PARTS: dict[str, type] = {
     "selection": Selection,
     "robustness": Robustness,
     "specifications": SpecificationCurve,
+    "washout": Washout,
+    "employers": Employers,
 }
 
 _LATER = frozenset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
 
 import ibis
@@ -97,17 +97,18 @@ def score(panel: Panel, coefficients: Mapping[str, float]) -> Panel:
     return dataclasses.replace(panel, members=table)
 
 
-def cells(scored: Panel, spec: StudySpec) -> Cells:
+def cells(scored: Panel, spec: StudySpec, further: Sequence[str] = ()) -> Cells:
     """Sums by organisation, practice, arm, stratum and month: all that the linear models need.
 
     Variables: the outcomes and ``expected``, in cents; moments: each of them, and the products that the
     difference in differences reads. One row per cell with at least one member-month. Where members have a
-    ``wave`` (when their practice joined), it is a key too.
+    ``wave`` (when their practice joined), it is a key too, and so is each column of months in ``further``.
     """
     if not scored.scored:
         raise ValueError("cells need a scored panel: call score() first")
     keys = KEYS if "wave" not in scored.members.columns else (*KEYS[:-1], "wave", KEYS[-1])
     members = scored.members.select("person_key", *keys[:-1], "expected_cents")
+    keys = (*keys[:-1], *further, keys[-1])
     joined = scored.months.join(members, "person_key")
     variables = (*OUTCOMES, "expected")
     wanted = [(v,) for v in variables] + list(_PRODUCTS)

@@ -123,6 +123,18 @@ def exposed(
     return found.mutate(w=ibis.literal(EXPOSURE, "int32"))
 
 
+def of_groups(eligibility: Table, persons: Table, months: tuple[int, ...], rule: str = "mid_month") -> Table:
+    """Through which employer groups was each person covered in each month?
+
+    Arguments as in `exposed`. One row per person, month and ``group_id`` of a span that counts in the month
+    by the rule of exposure (those that count days: of any span with a day in it): ``person_id``, ``month``,
+    ``group_id``. Spans without a group have no row.
+    """
+    named = eligibility.filter(_.group_id.fill_null("") != "")
+    pieces = _pieces(named, persons, months, [], rule, (), carried=("person_id", "group_id"))
+    return pieces.select("person_id", "month", "group_id").distinct()
+
+
 def _pieces(
     eligibility: Table,
     persons: Table,
@@ -130,6 +142,7 @@ def _pieces(
     payer_types: list[str],
     rule: str,
     groups_excluded: Sequence[str],
+    carried: tuple[str, ...] = (),
 ) -> Table:
     """The part of each span that lies in each month in which it counts: its first and last day there."""
     of_rule = {"mid_month": (MID_MONTH_DAY,) * 2, "first_of_month": (1, 1)}
@@ -149,6 +162,7 @@ def _pieces(
         payer=payer.isin(wanted).cast("int8") if wanted else ibis.literal(1, "int8"),
         claims=(1 - eligibility.x_capitated).cast("int8"),
         groups=_not_of(eligibility, groups_excluded),
+        **{name: eligibility[name] for name in carried if name != "person_id"},
     )
     known = persons.select("person_key", "person_id", "death_month", "death_date")
     keyed = spans.join(known, "person_id")
@@ -161,6 +175,7 @@ def _pieces(
         "person_key",
         "month",
         *FLAGS,
+        *carried,
         days=alive.closes.day().cast("int32"),
         first=ibis.greatest(alive.first_day, alive.opens).day().cast("int32"),
         last=ibis.least(alive.last_day, alive.closes).day().cast("int32"),
