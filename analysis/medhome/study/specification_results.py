@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import pandas as pd
 
@@ -57,6 +58,8 @@ class SpecificationCurve:
     ranked: int = 0
     treated_organizations: int = 0
     left_out: tuple[str, ...] = ()
+    COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {}
+    RESTING: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     @property
     def effects(self) -> pd.DataFrame:
