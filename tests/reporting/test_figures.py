@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure as MplFigure
 from matplotlib.text import Text
 
-from medhome.reporting import cohort_figures, figures, svg
+from medhome.reporting import cohort_figures, figures, placebo_figures, robustness_figures, svg
 from medhome.reporting.drawing import NARROW, WIDE, Figure
 from medhome.study.published import published_effect
 
@@ -28,6 +28,11 @@ DRAWN = {
     "waterfall": lambda e: cohort_figures.waterfall(e.quality, SPEC),
     "balance": lambda e: cohort_figures.balance(e.cohort, SPEC),
     "organizations": lambda e: cohort_figures.organizations(e.cohort, SPEC),
+    "estimators": lambda e: robustness_figures.methods(e.robustness, SPEC),
+    "without": lambda e: robustness_figures.left_out(e.robustness, "practices", e.did, SPEC),
+    "bounds": lambda e: robustness_figures.bounds(e.robustness, "smoothness", SPEC),
+    "placebo_starts": lambda e: placebo_figures.placebo_starts(e.robustness, e.did, SPEC),
+    "placebo_arm": lambda e: placebo_figures.placebo_arm(e.robustness, SPEC, 18_998),
 }
 
 

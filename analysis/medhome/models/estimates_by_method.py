@@ -40,27 +40,27 @@ def estimates_by_method(refits: Refits, effect: DidResult, start: int) -> pd.Dat
     tried: tuple[tuple[str, str, Callable[[], PanelEstimate]], ...] = (
         (
             "twfe",
-            "Two-way fixed effects, clustered by organisation",
+            "The same, clustered by organisation",
             lambda: twfe(months_panel(fit, first_post)),
         ),
         (
             "did2x2",
-            "Two by two: organisations' means before and after the start",
+            "Two by two, organisations before and after",
             lambda: did2x2(before_and_after(fit, first_post)),
         ),
         (
             "event-study",
-            "Event study: mean of the quarters after the start against the last before it",
+            "Event study, mean of the quarters after",
             lambda: event_study(quarters_panel(fit, start, first_post)),
         ),
         (
             "ppml",
-            "Poisson: change in proportion, told in dollars",
+            "Poisson, told in dollars",
             lambda: ppml(months_panel(fit, first_post, adjusted=False)),
         ),
         (
             "synthetic-did",
-            "Synthetic difference in differences, organisations by quarter",
+            "Synthetic difference in differences",
             lambda: synthetic(quarters_panel(fit, start, first_post, "organization")),
         ),
     )
@@ -77,13 +77,13 @@ def _headline(effect: DidResult) -> dict[str, object]:
     nan = (np.nan, np.nan)
     return {
         "method": "headline",
-        "label": "Two-way fixed effects, organisation-month random effects",
+        "label": "Two-way fixed effects (headline)",
         "estimate": np.nan if found.value is None else found.value,
         "se": np.nan if found.se is None else found.se,
         **_ends(found.ci90 or nan, found.ci95 or nan),
         "valid": True,
         "headline": True,
-        "reading": "The headline of this report",
+        "reading": "Allows for shocks of whole organisations (random effects by month)",
     }
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from medhome.reporting.cohort_exhibits import month_column
-from medhome.reporting.datatable import Column, DataTable, Row
+from medhome.reporting.datatable import Column, DataTable
 from medhome.reporting.robustness_words import CHOICES
 from medhome.reporting.study_words import arm_label
-from medhome.study.display import count, in_unit, number, usd
+from medhome.study.display import count, number, usd
 from medhome.study.robustness_results import Robustness
 from medhome.study.spec import StudySpec
 
+UNITS = {
+    "relative-magnitudes": "times the largest change from quarter to quarter before the start",
+    "smoothness": "$ PMPM by which a drift may bend from quarter to quarter",
+}
 _INTERVAL = Column("lo95", "95% interval", usd, "$ PMPM", upper="hi95")
 
 
@@ -93,28 +95,18 @@ def placebo_arm(found: Robustness) -> DataTable:
     )
 
 
-def bounds(found: Robustness) -> DataTable:
-    """The interval of each effect when trends may part, by how far."""
-
-    def how_far(row: Row) -> str:
-        return number(row["m"]) if row["unit"] == "ratio" else in_unit(row["m"], str(row["unit"]))
-
-    frame = found.bounds.assign(kind_label=[CHOICES[str(k)] for k in found.bounds["kind"]])
+def bounds(found: Robustness, kind: str) -> DataTable:
+    """The interval of each effect when trends may part, by how far; kind of `study.sensitivity_bounds`."""
+    write = number if kind == "relative-magnitudes" else usd
+    rules = found.breakdowns.loc[found.breakdowns["kind"] == kind, "rule"].drop_duplicates()
     return DataTable(
-        id="tbl-bounds",
-        caption="The effect when trends may have parted",
-        frame=frame,
+        id=f"tbl-bounds-{kind}",
+        caption=f"The effect when trends may have parted: {CHOICES[kind].lower()}",
+        frame=found.bounds[found.bounds["kind"] == kind],
         columns=(
-            Column("kind_label", "Bound", beneath=Column("label", "effect")),
-            Column("m", "How far", number, by_row=how_far),
+            Column("label", "Effect"),
+            Column("m", "How far", write, UNITS[kind]),
             _INTERVAL,
         ),
-        note="Relative magnitudes: times the largest change from quarter to quarter before the start. "
-        "Smoothness: dollars PMPM by which a drift's slope may change from quarter to quarter.\n"
-        + "\n".join(_rules(found.breakdowns)),
+        note="\n".join(f"{r[:1].upper()}{r[1:]}." for r in rules),
     )
-
-
-def _rules(breakdowns: pd.DataFrame) -> list[str]:
-    told = breakdowns.drop_duplicates(["kind", "rule"])
-    return [f"{CHOICES[str(r.kind)]}: {r.rule}." for r in told.itertuples()]

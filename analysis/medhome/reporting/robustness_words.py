@@ -39,10 +39,9 @@ def in_short(found: Robustness) -> str:
         parts.append(f"leaving out any one comparison organisation moves the effect between {low} and {high}")
     starts = found.placebo_starts[found.placebo_starts["lo95"].notna()]
     if len(starts):
-        parts.append(
-            f"of {count(len(starts))} starts that did not happen, {count(_outside(starts))} have an interval "
-            "without zero"
-        )
+        wrong = _outside(starts)
+        have = "none has an interval" if not wrong else f"{count(wrong)} have an interval"
+        parts.append(f"of {count(len(starts))} starts that did not happen, {have} without zero")
     if found.as_large is not None:
         placebos = int(found.placebo_arm["estimate"].notna().sum())
         parts.append(
@@ -139,18 +138,16 @@ def placebo_arm(found: Robustness, spec: StudySpec) -> list[str]:
 
 def methods(found: Robustness, did: DidResult) -> list[str]:
     """How far the estimators lie apart, and which of their intervals may be read."""
-    frame = found.methods[found.methods["estimate"].notna()]
-    low, high, n = _span(frame)
+    low, high, n = _span(_estimators(found))
     if n < 2:
         return [reason(found, "methods")]
-    treated = did.treated_organizations
-    valid = int(frame["valid"].sum())
+    treated, grey = did.treated_organizations, int((~found.methods["valid"]).sum())
     sentences = [f"On the same cost, {count(n)} estimators put the effect between {low} and {high} PMPM."]
-    if valid < n:
+    if grey:
         who = "one treated organisation" if treated == 1 else f"{count(treated)} treated organisations"
         sentences.append(
-            f"With {who}, the intervals of {count(n - valid)} of them are not valid (grey): their errors do "
-            "not know of shocks that befall a whole organisation. Compare their estimates alone."
+            f"With {who}, {count(grey)} of the intervals below are not valid (grey): their errors do not know "
+            "how far an organisation of this size moves by itself. Compare the estimates alone."
         )
     return sentences
 
@@ -178,6 +175,66 @@ def bounds(found: Robustness) -> list[str]:
     return sentences
 
 
+# -- titles --------------------------------------------------------------------------------------------
+
+
+def title_of_methods(found: Robustness) -> str:
+    low, high, n = _span(_estimators(found))
+    if n < 2:
+        return "The effect by estimator"
+    return f"{count(n)} estimators put the effect between {low} and {high}"
+
+
+def title_of_starts(found: Robustness) -> str:
+    known = found.placebo_starts[found.placebo_starts["lo95"].notna()]
+    wrong = _outside(known)
+    if known.empty:
+        return "Starts that did not happen"
+    if not wrong:
+        return "At starts that did not happen, every interval holds zero"
+    verb = "has an interval" if wrong == 1 else "have intervals"
+    return f"{count(wrong)} of {count(len(known))} starts that did not happen {verb} without zero"
+
+
+def title_of_left_out(found: Robustness, unit: str) -> str:
+    frame = getattr(found, unit)
+    low, high, n = _span(frame[frame["estimate"].notna()])
+    word = "organisation" if unit == "organizations" else "practice"
+    return f"Without any one {word} the effect lies between {low} and {high}" if n else f"Without one {word}"
+
+
+def title_of_placebo_arm(found: Robustness, spec: StudySpec) -> str:
+    n = int(found.placebo_arm["estimate"].notna().sum())
+    if found.as_large is None or not n:
+        return "Comparison organisations taken for the program"
+    verb = "shows an effect" if found.as_large == 1 else "show effects"
+    return (
+        f"{count(found.as_large)} of {count(n)} comparison organisations {verb} as far from zero as "
+        f"{treated_arm(spec)}"
+    )
+
+
+def title_of_bounds(found: Robustness, kind: str) -> str:
+    own = found.breakdowns[found.breakdowns["kind"] == kind]
+    relative = kind == "relative-magnitudes"
+    holding = [r for r in rows_of(own) if r.breakdown > 0]
+    if not holding:
+        parted = "trends may have parted" if relative else "a drift may have bent"
+        return f"Effects that remain possible when {parted}"
+    row = holding[0]
+    if math.isinf(row.breakdown):
+        return f"{row.label}: no parting of trends that was tried brings zero in"
+    until = (
+        f"trends part {number(row.breakdown)} times as far as before the start"
+        if relative
+        else f"a drift bends by {usd(row.breakdown)} PMPM a quarter"
+    )
+    return f"{row.label}: zero stays outside until {until}"
+
+
+# -- parts ---------------------------------------------------------------------------------------------
+
+
 def _breakdown(row: object) -> str:
     kind, m = str(row.kind), float(row.breakdown)  # type: ignore[attr-defined]
     if kind == "relative-magnitudes":
@@ -200,6 +257,11 @@ def _breakdown(row: object) -> str:
         else (f"as long as the drift's slope changes by no more than {usd(m)} PMPM from quarter to quarter")
     )
     return f"With a drift carried on, zero stays outside {reach}."
+
+
+def _estimators(found: Robustness) -> pd.DataFrame:
+    """The rows with an estimate of their own: two-way fixed effects is the headline's again."""
+    return found.methods[found.methods["estimate"].notna() & (found.methods["method"] != "twfe")]
 
 
 def _without(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
