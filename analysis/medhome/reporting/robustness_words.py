@@ -146,8 +146,8 @@ def methods(found: Robustness, did: DidResult) -> list[str]:
     if grey:
         who = "one treated organisation" if treated == 1 else f"{count(treated)} treated organisations"
         sentences.append(
-            f"With {who}, {count(grey)} of the intervals below are not valid (grey): their errors do not know "
-            "how far an organisation of this size moves by itself. Compare the estimates alone."
+            f"With {who}, {count(grey)} of the intervals below are not valid (grey): their errors do not "
+            "know how far an organisation of this size moves by itself. Compare the estimates alone."
         )
     return sentences
 
