@@ -179,6 +179,7 @@ def bounds(found: Robustness) -> list[str]:
 
 
 def title_of_methods(found: Robustness) -> str:
+    """How far the estimators lie apart."""
     low, high, n = _span(_estimators(found))
     if n < 2:
         return "The effect by estimator"
@@ -186,6 +187,7 @@ def title_of_methods(found: Robustness) -> str:
 
 
 def title_of_starts(found: Robustness) -> str:
+    """How many placebo starts found something."""
     known = found.placebo_starts[found.placebo_starts["lo95"].notna()]
     wrong = _outside(known)
     if known.empty:
@@ -197,6 +199,7 @@ def title_of_starts(found: Robustness) -> str:
 
 
 def title_of_left_out(found: Robustness, unit: str) -> str:
+    """How far the effect moves when one unit is left out; ``unit`` is the frame's name."""
     frame = getattr(found, unit)
     low, high, n = _span(frame[frame["estimate"].notna()])
     word = "organisation" if unit == "organizations" else "practice"
@@ -204,6 +207,7 @@ def title_of_left_out(found: Robustness, unit: str) -> str:
 
 
 def title_of_placebo_arm(found: Robustness, spec: StudySpec) -> str:
+    """How many organisations without a program show as much."""
     n = int(found.placebo_arm["estimate"].notna().sum())
     if found.as_large is None or not n:
         return "Comparison organisations taken for the program"
@@ -215,6 +219,7 @@ def title_of_placebo_arm(found: Robustness, spec: StudySpec) -> str:
 
 
 def title_of_bounds(found: Robustness, kind: str) -> str:
+    """How far trends may part before zero comes in, where there is a finding; else neutral."""
     own = found.breakdowns[found.breakdowns["kind"] == kind]
     relative = kind == "relative-magnitudes"
     holding = [r for r in rows_of(own) if r.breakdown > 0]
