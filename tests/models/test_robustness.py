@@ -9,13 +9,17 @@ import pandas as pd
 import pytest
 from member_months import ZERO, cells_of, member_months, pairs_of
 from numpy.testing import assert_allclose
+from test_did import FIRST, study, world
 
-from medhome.models import trend_bounds
+from medhome.models import did, robustness, trend_bounds
 from medhome.models.inference.random_effects import re_panel
 from medhome.models.sensitivity.placebos import placebo_arm
 from medhome.models.sensitivity.refits import Refits
 from medhome.models.twfe import fit_panel
 from medhome.study.problems import ModelRefusal
+from medhome.study.results import Cohort
+from medhome.study.robustness_results import Robustness
+from medhome.study.spec import StudySpec
 
 START = ZERO + 15
 
@@ -85,3 +89,59 @@ def test_placebo_arm_without_intervals_has_the_same_estimates(refits):
     assert_allclose(plain.frame["estimate"], full.frame["estimate"], rtol=1e-12)
     assert plain.frame["lo95"].isna().all() and full.frame["lo95"].notna().all()
     assert (plain.as_large, plain.share) == (full.as_large, full.share)
+
+
+def cohort_of(rows: pd.DataFrame) -> Cohort:
+    """Organisations in the cohort page's own form: program first, neutral names, numbers of members."""
+    found = rows.groupby(["arm", "organization_id"])["member"].nunique().reset_index(name="members")
+    found = found.sort_values(["arm", "organization_id"], ascending=[False, True], ignore_index=True)
+    number = found.groupby("arm").cumcount() + 1
+    found["label"] = [f"{a.title()} {n:02d}" for a, n in zip(found["arm"], number, strict=True)]
+    none: dict[str, int] = {}
+    return Cohort(balance=pd.DataFrame(), organizations=found, members=none, member_months=none,
+                  practices=none, organizations_n=none, clinicians=none)  # fmt: skip
+
+
+def described(rows: pd.DataFrame, spec: StudySpec) -> Robustness:
+    cells, pairs = cells_of(rows), pairs_of(rows)
+    return robustness.describe(cells, pairs, spec, did.estimate(cells, pairs, spec), cohort_of(rows))
+
+
+def test_what_is_described_names_units_and_agrees_with_the_headline():
+    rows = world(organizations=6, members=6)
+    found = described(rows, study())
+    full = did.estimate(cells_of(rows), pairs_of(rows), study()).headline.value
+    methods = found.methods.set_index("method")
+    assert methods.index.tolist() == ["headline", "twfe", "did2x2", "event-study", "ppml", "synthetic-did"]
+    assert_allclose([found.full, *methods.loc[["headline", "twfe"], "estimate"]], full, rtol=1e-9)
+    assert methods["valid"].tolist() == [True, *[False] * 5]
+    others = [f"Comparison {n:02d}" for n in range(1, 6)]
+    assert found.organizations["label"].tolist() == ["Treated 01", *others]
+    assert found.organizations["why"].iloc[0] == "without it the treated arm has nobody left"
+    assert found.organizations["members"].sum() == rows["member"].nunique()
+    assert_allclose(found.organizations["change"], found.organizations["estimate"] - full)
+    assert found.practices["label"].iloc[:3].tolist() == [
+        "Treated 01, practice 01", "Treated 01, practice 02", "Comparison 01, practice 01",
+    ]  # fmt: skip
+    most = rows.groupby(["practice_id", "month"]).size().groupby("practice_id").max()
+    assert found.practices["members"].tolist() == most.tolist()
+    assert len(found.placebo_arm) == 5 and found.placebo_starts["month"].iloc[0] == FIRST + 6
+    assert not found.reasons and set(found.breakdowns["effect"]) == {"first", "average"}
+
+
+def test_what_a_study_cannot_answer_is_a_reason_and_not_a_failure():
+    rows = world(before=10, organizations=3, members=8)
+    found = described(rows, study(before=10))
+    assert set(found.reasons) == {"placebo_arm", "placebo_starts"}
+    assert "fewer than 3 comparison organisations" in found.reasons["placebo_arm"]
+    assert "the baseline has 10 months" in found.reasons["placebo_starts"]
+    assert found.placebo_arm.empty and found.placebo_starts.empty and found.as_large is None
+    refused = found.methods.set_index("method").loc["synthetic-did"]
+    assert np.isnan(refused["estimate"]) and "three untreated units" in refused["reading"]
+
+
+def test_a_washout_leaves_no_quarters_in_a_row():
+    rows = world(before=15, after=16, organizations=5, members=6)
+    found = described(rows, study(before=15, after=13, washout=3))
+    assert "quarters in a row" in found.reasons["bounds"]
+    assert found.bounds.empty and len(found.placebo_arm) == 4
