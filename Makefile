@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
+TESTS  ?=
 REPORT := reports/demo/2010-03
 
 # Everything that a number of the demonstration depends on.
@@ -61,7 +62,7 @@ reports/.demo: $(VENV)/.made data/.demo $(CODE) $(NOTEBOOKS) analysis/studies/de
 	@touch $@
 
 test: env  ## the tests, the linter, the type checker and the layers
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
 	$(MAKE) --no-print-directory lint
 
 lint: env  ## the linter, the type checker and the layers
