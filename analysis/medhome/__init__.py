@@ -14,12 +14,19 @@ from medhome.version import __version__
 _HOMES = {
     "medhome.models.sensitivity.bounds": ("sensitivity",),
     "medhome.panels": ("did",),
-    "medhome.runs": ("check", "init", "open_run", "run", "simulate", "verify"),
+    "medhome.runs": ("check", "init", "open_run", "run", "simulate", "validate", "verify"),
     "medhome.study.spec": ("StudySpec", "read_study"),
     "medhome.study.cells": ("Cells",),
     "medhome.study.panel_results": ("PanelEstimate",),
     "medhome.study.sensitivity_bounds": ("SensitivityResult",),
+    "medhome.study.validation_results": ("ValidationResult",),
     "medhome.study.problems": ("DataProblem", "MedhomeError", "ModelRefusal", "StudyFileError"),
+    "medhome.reporting.validation_page": (
+        "departures_on_purpose",
+        "values_in_words",
+        "values_by_entry",
+        "values_one_by_one",
+    ),
     "medhome.reporting.pages": (
         "accuracy_of_the_cost_model",
         "balance_at_baseline",

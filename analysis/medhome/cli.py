@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from medhome import cli_panels
+from medhome import cli_panels, cli_validation
 from medhome.study.problems import MedhomeError
 
 EXIT_CODES = """Exit codes: 0 done (verify: all numbers agree) · 1 a notebook or a model failed or refused ·
@@ -205,6 +205,10 @@ app.command(
     "Estimators: did2x2, twfe, event-study, callaway-santanna, sun-abraham, imputation, two-stage, etwfe, "
     "synthetic-did, bacon, ppml (docs/panels.md)"
 )(cli_panels.did)
+app.command(
+    epilog="Example:  medhome validate --data shared/data --out reports\n\n"
+    "docs/reference-data.md says where the public data come from."
+)(cli_validation.validate)
 
 
 def main() -> None:

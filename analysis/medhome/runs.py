@@ -36,6 +36,7 @@ from medhome.study.released import ReleasedRun
 from medhome.study.results import Evaluation
 from medhome.study.saved import load_evaluation, save_evaluation
 from medhome.study.spec import StudySpec, read_study
+from medhome.study.validation_results import ValidationResult
 from medhome.version import __version__
 
 PACKAGE = Path(__file__).resolve().parent
@@ -136,6 +137,23 @@ def check(
     page = out / spec.id / f"data-quality-{spec.periods.through}.html"
     quality_page.write_quality_page(disclosure.release_quality(found, spec.disclosure.floor), spec, page)
     return Checked(rules=found.rules, page=page)
+
+
+def validate(
+    data: Path | None = None, out: Path | None = None, *, progress: Progress = silent
+) -> tuple[ValidationResult, Path | None]:
+    """Every golden value beside ours; with ``out`` also the page ``out/validation/index.html``.
+
+    data: folder of the public reference data; by default MEDHOME_SHARED, or ``shared`` beside a checkout.
+    Raises `DataProblem`, saying where the data come from, when there is no such folder.
+    """
+    from medhome.reporting.validation_page import write_validation_page
+    from medhome.validation.comparison import run as validated
+    from medhome.validation.tables import usual_folder
+
+    found = validated(data or usual_folder(), progress=progress)
+    page = None if out is None else write_validation_page(found, out / "validation" / "index.html")
+    return found, page
 
 
 def rules_as_text(rules: pd.DataFrame) -> str:

@@ -3,7 +3,8 @@
 Every covariance names its small-sample rule, because the same data give another standard error under another
 rule (5% apart for two-way effects). ``fixest`` (the rule of R fixest and Stata reghdfe, the default):
 G/(G-1) * (N-1)/(N-K), where K counts the slopes and the levels of the fixed effects that are not nested in
-the cluster; ``statsmodels``: the same with all levels of all effects counted; ``none``: no factor.
+the cluster; ``statsmodels``: the same with all levels of all effects counted; ``clusters``: G/(G-1) alone
+(clubSandwich's CR1); ``none``: no factor.
 Source: ``docs/methods/panel-estimators.md``, standard errors.
 """
 
@@ -19,10 +20,11 @@ from scipy import stats
 
 from medhome.models.panels.absorb import Regression, codes
 
-Rule = Literal["fixest", "statsmodels", "none"]
+Rule = Literal["fixest", "statsmodels", "clusters", "none"]
 RULE_WORDS = {
     "fixest": "G/(G-1) * (N-1)/(N-K), K = slopes and levels of effects not nested in the cluster (fixest)",
     "statsmodels": "G/(G-1) * (N-1)/(N-K), K = slopes and all levels of all effects (statsmodels)",
+    "clusters": "G/(G-1) (clubSandwich)",
     "none": "no small-sample factor",
 }
 
@@ -217,7 +219,7 @@ def multiway(
             factor = 1.0 if rule == "none" else g / (g - 1) if g > 1 else np.nan
             s = cluster_scores(fit, part)
             meat += (-1.0) ** (number + 1) * factor * (s.T @ s)
-    left = 1.0 if rule == "none" else (n - 1) / (n - K) if n > K else np.nan
+    left = 1.0 if rule in ("none", "clusters") else (n - 1) / (n - K) if n > K else np.nan
     matrix = fit.bread @ meat @ fit.bread * left
     warnings = []
     if len(ways) > 1:
@@ -225,7 +227,7 @@ def multiway(
         if value.min() < 0:
             matrix = (vector * np.maximum(value, 0)) @ vector.T
             warnings.append("The multi-way covariance was not positive: its negative parts were set to zero.")
-    words = f"CR1, {RULE_WORDS[rule]}; G = {fewest}" + ("" if rule == "none" else f", K = {K}")
+    words = f"CR1, {RULE_WORDS[rule]}; G = {fewest}" + ("" if rule in ("none", "clusters") else f", K = {K}")
     if len(ways) > 1:
         words += "; every part with the smallest G" if count == "min" else "; each part with its own G"
     return Covariance(
