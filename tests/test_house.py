@@ -140,9 +140,9 @@ def test_the_register_links_to_its_pages_and_names_modules_that_are_there():
     assert not [p.name for p in pages if f"](methods/{p.name})" not in register]
     linked = re.findall(r"\]\((methods/[\w-]+\.md)\)", register)
     assert not [name for name in linked if not (docs / name).is_file()]
-    missing = []
+    missing, module = [], re.compile(r"`((?:tables|models|study|reporting)/[\w/]+\.py)`")
     for page in (docs / "methods.md", *pages):
-        for name in re.findall(r"`((?:tables|models|study|reporting|evaluate)/[\w/]+\.py)`", page.read_text("utf-8")):
+        for name in module.findall(page.read_text(encoding="utf-8")):
             if not (PACKAGE / name).is_file():
                 missing.append(f"{page.name}: {name}")
     assert not missing

@@ -15,6 +15,9 @@ NAMES = {
     "__version__",
     # runs
     "check", "init", "open_run", "run", "simulate", "verify",
+    # golden values (notebooks/validation.ipynb)
+    "ValidationResult", "departures_on_purpose", "validate", "values_by_entry", "values_in_words",
+    "values_one_by_one",
     # any panel
     "did", "sensitivity",
     # nouns

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 
@@ -57,6 +59,24 @@ def test_the_page_shows_golden_and_ours_and_is_written_whole(found, tmp_path):
     json.dumps(found.to_plain(), allow_nan=False)
 
 
+def test_the_notebook_is_one_call_a_cell_and_runs(monkeypatch, capsys, tmp_path):
+    path = Path(__file__).parents[1] / "notebooks" / "validation.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    assert path.read_text(encoding="utf-8") == nbformat.writes(notebook) + "\n"
+    cells = [c for c in notebook.cells if c.cell_type == "code"]
+    assert cells[0].metadata["tags"] == ["parameters"]
+    assert all(c.outputs == [] and c.execution_count is None for c in cells)
+    entries = comparison.read_entries().query("id == 'power_closed_form'")
+    monkeypatch.setattr(comparison, "read_entries", lambda: entries)
+    names = {}
+    for cell in cells:
+        exec(cell.source, names)
+        if "parameters" in cell.metadata.get("tags", []):
+            names["data"] = tmp_path
+    shown = capsys.readouterr().out
+    assert "2 golden values of 1 entries" in shown and "0.398139" in shown
+
+
 @pytest.mark.shared_data
 def test_a_changed_golden_value_is_outside_and_exits_with_three(shared_data, monkeypatch, capsys):
     entries = comparison.read_entries().query("id == 'twfe_base_did'")
@@ -64,7 +84,8 @@ def test_a_changed_golden_value_is_outside_and_exits_with_three(shared_data, mon
     cli_validation.validate(shared_data, None, False)
     assert "12 within" in capsys.readouterr().out
     golden = comparison.read_golden()
-    golden.loc[(golden["id"] == "twfe_base_did") & (golden["quantity"] == "effect se by unit"), "value"] *= 1 + 1e-8
+    one = (golden["id"] == "twfe_base_did") & (golden["quantity"] == "effect se by unit")
+    golden.loc[one, "value"] *= 1 + 1e-8
     monkeypatch.setattr(comparison, "read_golden", lambda: golden)
     with pytest.raises(NumbersDiffer) as problem:
         cli_validation.validate(shared_data, None, False)
