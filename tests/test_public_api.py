@@ -20,8 +20,10 @@ NAMES = {
     "values_one_by_one",
     # any panel
     "did", "sensitivity",
+    # any person-year table
+    "cost_model",
     # nouns
-    "Cells", "PanelEstimate", "SensitivityResult", "StudySpec", "read_study",
+    "Cells", "CostModelResult", "PanelEstimate", "SensitivityResult", "StudySpec", "read_study",
     # problems
     "DataProblem", "MedhomeError", "ModelRefusal", "StudyFileError",
 }  # fmt: skip

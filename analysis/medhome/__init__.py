@@ -13,10 +13,12 @@ from medhome.version import __version__
 
 _HOMES = {
     "medhome.models.sensitivity.bounds": ("sensitivity",),
+    "medhome.cost_model_tables": ("cost_model",),
     "medhome.panels": ("did",),
     "medhome.runs": ("check", "init", "open_run", "run", "simulate", "validate", "verify"),
     "medhome.study.spec": ("StudySpec", "read_study"),
     "medhome.study.cells": ("Cells",),
+    "medhome.study.cost_model_results": ("CostModelResult",),
     "medhome.study.panel_results": ("PanelEstimate",),
     "medhome.study.sensitivity_bounds": ("SensitivityResult",),
     "medhome.study.validation_results": ("ValidationResult",),

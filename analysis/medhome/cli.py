@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from medhome import cli_panels, cli_validation
+from medhome import cli_cost_model, cli_panels, cli_validation
 from medhome.study.problems import MedhomeError
 
 EXIT_CODES = """Exit codes: 0 done (verify: all numbers agree) · 1 a notebook or a model failed or refused ·
@@ -209,6 +209,12 @@ app.command(
     epilog="Example:  medhome validate --data shared/data --out reports\n\n"
     "docs/reference-data.md says where the public data come from."
 )(cli_validation.validate)
+app.command(
+    name="cost-model",
+    epilog="Example:  medhome cost-model members.csv --outcome cost_pmpm --covariates age,sex,program "
+    "--family two-part --weights months --cluster practice --recycle program --json\n\n"
+    "What each test means: docs/methods/cost-models.md",
+)(cli_cost_model.cost_model)
 
 
 def main() -> None:
