@@ -126,8 +126,17 @@ def check(
     from medhome import runs
 
     found = runs.check(study, data, out, through=through, progress=_progress(), engine=engine)
-    plain = {"study": str(study), "page": str(found.page), "rules": found.rules.to_dict("records")}
-    _print(json, plain, f"{runs.rules_as_text(found.rules)}\n{found.page}")
+    plain = {
+        "study": str(study),
+        "page": str(found.page),
+        "rules": found.rules.to_dict("records"),
+        "orphans": found.orphans.to_dict("records"),
+    }
+    _print(
+        json,
+        plain,
+        f"{runs.rules_as_text(found.rules)}\n{runs.orphans_as_text(found.orphans)}\n{found.page}",
+    )
 
 
 @app.command(

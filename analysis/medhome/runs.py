@@ -111,10 +111,14 @@ def worlds() -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """What `check` found, one row per rule (`DataQuality.rules`), and the data-quality page that it wrote."""
+    """What `check` found, one row per rule (`DataQuality.rules`), and the data-quality page that it wrote.
+
+    orphans: cost in months without exposure (`DataQuality.orphans`), small counts withheld.
+    """
 
     rules: pd.DataFrame
     page: Path
+    orphans: pd.DataFrame
 
 
 def check(
@@ -135,8 +139,9 @@ def check(
     spec = _spec(study, through)
     found = evaluation.check(spec, data, progress, engine)
     page = out / spec.id / f"data-quality-{spec.periods.through}.html"
-    quality_page.write_quality_page(disclosure.release_quality(found, spec.disclosure.floor), spec, page)
-    return Checked(rules=found.rules, page=page)
+    released = disclosure.release_quality(found, spec.disclosure.floor)
+    quality_page.write_quality_page(released, spec, page)
+    return Checked(rules=found.rules, page=page, orphans=released.orphans)
 
 
 def validate(
@@ -166,6 +171,19 @@ def rules_as_text(rules: pd.DataFrame) -> str:
             f"  {row['severity']:8} {row['rule']:32} {row['count']:>12,}  {row['share']:8.2%}{dollars}  "
             f"{row['label']}"
         )
+    return "\n".join(lines)
+
+
+def orphans_as_text(orphans: pd.DataFrame) -> str:
+    """Cost in months without enrolment as aligned lines, by arm and period."""
+    if orphans.empty:
+        return "no cost in months without enrolment"
+    lines = ["cost in months without enrolment (population.orphan_cost):"]
+    for row in orphans.to_dict("records"):
+        what = ("members", "lines")
+        people, rows = (f"{row[n]:,.0f}" if pd.notna(row[n]) else "withheld" for n in what)
+        dollars = f"${row['allowed_usd']:,.2f} allowed" if pd.notna(row["allowed_usd"]) else "withheld"
+        lines.append(f"  {row['arm']:10} {row['period']:11} {people:>9} members {rows:>9} lines  {dollars}")
     return "\n".join(lines)
 
 

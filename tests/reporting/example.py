@@ -17,6 +17,7 @@ from medhome.study.employer_results import Employers
 from medhome.study.periods import month_index
 from medhome.study.released import ReleasedRun
 from medhome.study.results import (
+    ORPHANS,
     PRICES,
     Attrition,
     Check,
@@ -318,7 +319,14 @@ def claims_frames(
             for arm in ("treated", "comparison")
         ]
     )
-    columns_of = {"reconciliation": pd.DataFrame(rows, columns=columns), "encounters": encounters}
+    orphans = pd.DataFrame(
+        [
+            ("treated", "baseline", 40, 55, 900.0, 720.0, 0.0),
+            ("none", "performance", few, 14, 70.0, 56.0, 0.0),
+        ],
+        columns=list(ORPHANS),
+    )
+    columns_of = {"orphans": orphans, "reconciliation": pd.DataFrame(rows, columns=columns), "encounters": encounters}
     return {**columns_of, "prices": prices}
 
 

@@ -1,4 +1,5 @@
-"""What was booked by a lag is what the rules keep with that run-out, under every choice on claims."""
+"""What was booked by a lag is what the rules keep with that run-out: 16 of the 64 combinations of choices on claims,
+each choice on copies, repeated totals and capitation in full, the months of claims in turn."""
 
 from __future__ import annotations
 

@@ -49,6 +49,14 @@ def left_out(spec: StudySpec) -> Iterator[Check]:
             sentence=f"Only members with {count(who.min_months)} months in a row are in the study: it leaves "
             "out deaths, births and those who change jobs.",
         )
+    if who.orphan_cost == "keep":
+        yield Check(
+            id="orphan-cost-kept",
+            passed=False,
+            front_page=True,
+            sentence="Cost of months without enrolment is kept, without member-months of its own: dollars "
+            "over member-months is no longer what an enrolled month cost, and the two do not agree.",
+        )
     if who.employer_groups_excluded:
         yield Check(
             id="employer-groups-left-out",

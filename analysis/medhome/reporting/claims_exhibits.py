@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from medhome.reporting import study_words
 from medhome.reporting.blocks import NOTHING, Block, paragraphs
 from medhome.reporting.cohort_exhibits import by_arm, usd0
 from medhome.reporting.datatable import Column, DataTable
@@ -34,7 +35,10 @@ SERVICES = {
 
 
 def dollars_by_arm_and_period(report: ReleasedRun) -> Block:
-    """Tables: every dollar of the files by arm and period, in the model or lost for one reason."""
+    """Tables: every dollar of the files by arm and period, in the model or lost for one reason.
+
+    Beneath them cost in months without enrolment, and medical lines that are allowed nothing.
+    """
     quality, spec = report.evaluation.quality, report.spec
     if quality.reconciliation.empty:
         return NOTHING
@@ -46,7 +50,7 @@ def dollars_by_arm_and_period(report: ReleasedRun) -> Block:
     )
     for table in reconciliation(quality, spec):
         found = found + table.block()
-    return found + encounters(quality, spec).block()
+    return found + without_enrolment(quality, spec) + encounters(quality, spec).block()
 
 
 def price_and_quantity(report: ReleasedRun) -> Block:
@@ -63,6 +67,38 @@ def reconciliation(quality: DataQuality, spec: StudySpec) -> list[DataTable]:
     """One table for each arm: steps down, periods across, allowed dollars."""
     frame = quality.reconciliation
     return [_of_arm(frame[frame["arm"] == arm], str(arm), spec) for arm in frame["arm"].unique()]
+
+
+def without_enrolment(quality: DataQuality, spec: StudySpec) -> Block:
+    """Cost in months without enrolment: what the study does with it, and how much there is."""
+    said = paragraphs([study_words.orphan_rule(spec)])
+    return said + (orphans(quality, spec).block() if len(quality.orphans) else NOTHING)
+
+
+def orphans(quality: DataQuality, spec: StudySpec) -> DataTable:
+    """Cost that counts but for its month, by arm and period."""
+    frame = quality.orphans
+    names = ["Everyone else in the files" if a == "none" else arm_label(str(a), spec) for a in frame["arm"]]
+    frame = frame.assign(arm_label=names, period_label=[PERIODS.get(str(p), str(p)) for p in frame["period"]])
+    kept = spec.population.orphan_cost == "keep"
+    return DataTable(
+        id="tbl-orphans",
+        caption="Cost in months without enrolment",
+        frame=frame,
+        columns=(
+            Column("arm_label", "Arm"),
+            Column("period_label", "Period"),
+            Column("members", "Members", count),
+            Column("lines", "Claim lines", count),
+            Column("allowed_usd", "Allowed", usd),
+            Column("paid_usd", "Paid", usd),
+            *([Column("kept_allowed_usd", "Of this kept", usd)] if kept else []),
+        ),
+        counts=DataQuality.COUNTS["orphans"],
+        resting=DataQuality.RESTING["orphans"],
+        note="Lines that count but for their month, reversals netted. Members are those with enrolment in "
+        "some month; people without any have lines and dollars here only.",
+    )
 
 
 def encounters(quality: DataQuality, spec: StudySpec) -> DataTable:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from medhome.reporting import cohort_exhibits, cohort_figures, cohort_words, study_words
+from medhome.reporting import claims_exhibits, cohort_exhibits, cohort_figures, cohort_words, study_words
 from medhome.reporting.blocks import NOTHING, Block, paragraphs, prose
 from medhome.study.results import DataQuality
 from medhome.study.spec import StudySpec
@@ -32,6 +32,7 @@ def blocks(quality: DataQuality, spec: StudySpec) -> list[tuple[str, Block]]:
             "Where the dollars went",
             cohort_figures.waterfall(quality, spec).block() + cohort_exhibits.waterfall(quality).block(),
         ),
+        ("Cost in months without enrolment", claims_exhibits.without_enrolment(quality, spec)),
     ]
 
 

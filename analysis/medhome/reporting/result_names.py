@@ -53,6 +53,18 @@ TABLES: tuple[Table, ...] = (
         },
     ),
     Table(
+        "data.orphans",
+        "quality.orphans",
+        ("arm", "period"),
+        {
+            "members": MEMBERS,
+            "lines": Column("claim lines", "count", 0, "members"),
+            "allowed_usd": Column(USD, "exact", 2, "members"),
+            "paid_usd": Column(USD, "exact", 2, "members"),
+            "kept_allowed_usd": Column(USD, "exact", 2, "members"),
+        },
+    ),
+    Table(
         "data.encounters",
         "quality.encounters",
         ("arm", "period"),

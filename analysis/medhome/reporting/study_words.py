@@ -97,6 +97,18 @@ def population_rule(spec: StudySpec) -> str:
     return f"Members {listed(rules)}"
 
 
+def orphan_rule(spec: StudySpec) -> str:
+    """What becomes of cost in a month without enrolment."""
+    month = f"a month in which its member was not enrolled {EXPOSURE_RULES[spec.population.exposure]}"
+    if spec.population.orphan_cost == "drop":
+        return f"Cost of {month} has no member-month, and is left out of both arms."
+    return (
+        f"Cost of {month} is kept (population.orphan_cost): it is counted with the nearest member-month of "
+        "the same member and period, where there is one, and adds none. Cost per member-month is then more "
+        "than what the enrolled months cost."
+    )
+
+
 def _left_out(spec: StudySpec) -> list[str]:
     """Who else is left out, in words that go on after "members"."""
     who, found = spec.population, []

@@ -45,6 +45,7 @@ class Population(Section):
     require_pharmacy_benefit: bool = True
     exposure: Literal["mid_month", "first_of_month", "any_day", "full_month", "day_fraction"] = "mid_month"
     capitated_months: Literal["keep", "drop"] = "keep"
+    orphan_cost: Literal["drop", "keep"] = "drop"
 
     @model_validator(mode="after")
     def _ages(self) -> Population:

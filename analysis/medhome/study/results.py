@@ -99,6 +99,7 @@ RECONCILIATION = (
     *("step", "reason", "label", "arm", "period"),
     *("members", "lines", "allowed_usd", "paid_usd"),
 )
+ORPHANS = ("arm", "period", "members", "lines", "allowed_usd", "paid_usd", "kept_allowed_usd")
 ENCOUNTERS = ("arm", "period", "members", "lines", "zero_lines", "zero_share")
 PRICES = (
     *("arm", "category", "members", "baseline_pmpm", "performance_pmpm", "change_pmpm"),
@@ -133,6 +134,9 @@ class DataQuality:
         ``allowed_usd``, ``paid_usd``. In each column the changes add up to the last step, to the cent.
     encounters: one row per arm and period: ``members``, ``lines`` (medical lines that count), ``zero_lines``
         (allowed nothing), ``zero_share``.
+    orphans: cost in months without exposure, one row per arm and period that has some: ``members`` (with an
+        enrolment span somewhere), ``lines``, ``allowed_usd``, ``paid_usd``, ``kept_allowed_usd`` (counted
+        with another month of the member, where the study keeps it). Its dollars are the step "orphan".
     prices: the change in cost per member-month as quantity and price, where the study asks for it
         (`medhome.tables.prices.decompose`); else without rows.
     """
@@ -143,17 +147,20 @@ class DataQuality:
     inputs: pd.DataFrame
     reconciliation: pd.DataFrame = field(default_factory=lambda: without_rows(RECONCILIATION))
     encounters: pd.DataFrame = field(default_factory=lambda: without_rows(ENCOUNTERS))
+    orphans: pd.DataFrame = field(default_factory=lambda: without_rows(ORPHANS))
     prices: pd.DataFrame = field(default_factory=lambda: without_rows(PRICES))
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {
         "volumes": ("members",),
         "reconciliation": ("members",),
         "encounters": ("members",),
+        "orphans": ("members",),
         "prices": ("members",),
     }
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
         "volumes": ("claim_lines", "allowed_usd", "member_months"),
         "reconciliation": ("lines", "allowed_usd", "paid_usd"),
         "encounters": ("lines", "zero_lines", "zero_share"),
+        "orphans": ("lines", "allowed_usd", "paid_usd", "kept_allowed_usd"),
         "prices": PRICES[3:],
     }
 

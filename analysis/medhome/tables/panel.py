@@ -24,6 +24,7 @@ from medhome.tables import (
     cohort,
     conditions,
     member_months,
+    orphans,
     populations,
     prices,
     special,
@@ -59,7 +60,7 @@ class Panel:
     terms: terms of the risk model and their labels.
     practices, clinicians: frames of `arms.practices` and `arms.clinicians`.
     cap_trend: yearly growth of the cap, as declared or as the comparison arm's cost grew.
-    attrition, waterfall, volumes, reconciliation, encounters, prices: as in `medhome.study.results`.
+    attrition, waterfall, volumes, reconciliation, encounters, orphans, prices: as in `medhome.study.results`.
     """
 
     con: Any
@@ -75,6 +76,7 @@ class Panel:
     volumes: pd.DataFrame
     reconciliation: pd.DataFrame
     encounters: pd.DataFrame
+    orphans: pd.DataFrame
     prices: pd.DataFrame
 
     @property
@@ -85,7 +87,7 @@ class Panel:
     @property
     def quality(self) -> dict[str, pd.DataFrame]:
         """The frames of `DataQuality` that come from the panel, by name."""
-        names = ("waterfall", "volumes", "reconciliation", "encounters", "prices")
+        names = ("waterfall", "volumes", "reconciliation", "encounters", "orphans", "prices")
         return {name: getattr(self, name) for name in names}
 
     @property
@@ -133,17 +135,27 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
     flow = cohort.attrition(flagged, assigned, spec)
     _refuse_monstrous(flagged)
 
-    kept = in_base_dollars(flagged.filter(_.dropped_by == cohort.KEPT).drop("dropped_by"), spec)
+    without = _keep(con, "medhome_orphans", orphans.orphaned(booked, flagged, spec))
+    own = flagged.filter(_.dropped_by == cohort.KEPT).drop("dropped_by")
+    extra = None
+    if spec.population.orphan_cost == "keep":
+        extra = _keep(con, "medhome_orphans_kept", orphans.carried(without, own, spec))
+        own = orphans.with_carried(own, extra)
+        _refuse_monstrous(own)
+    kept = in_base_dollars(own, spec)
     trend = cap_trend(kept, assigned, spec)
     months = _keep(con, "medhome_months", capped(kept, spec, trend))
     in_cohort = assigned.semi_join(months, "person_key")
     members = _keep(con, "medhome_members", _members(inputs, in_cohort, spec))
 
     raw = fetch(claims.raw_totals(inputs)).iloc[0]
-    followed = reconcile(booked, flagged, months, assigned, raw, spec)
+    followed = reconcile(booked, flagged, months, assigned, raw, spec, extra)
+    without_exposure = orphans.listed(without, extra, assigned, spec)
     encounters = zero_allowed(booked, months, members, spec)
     con.drop_table("medhome_flagged")
     con.drop_table("medhome_ledger")
+    con.drop_table("medhome_orphans")
+    con.drop_table("medhome_orphans_kept", force=True)
     asked = spec.claims.prices
     split = (
         prices.decompose(claims.lines(inputs, spec), months, members, spec) if asked else without_rows(PRICES)
@@ -162,6 +174,7 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
         volumes=volumes(months, members),
         reconciliation=followed,
         encounters=encounters,
+        orphans=without_exposure,
         prices=split,
     )
 

@@ -48,7 +48,13 @@ def arm_of(arm: StringValue) -> StringValue:
 
 
 def reconcile(
-    booked: Table, flagged: Table, months: Table, assigned: Table, raw: pd.Series, spec: StudySpec
+    booked: Table,
+    flagged: Table,
+    months: Table,
+    assigned: Table,
+    raw: pd.Series,
+    spec: StudySpec,
+    orphans_kept: Table | None = None,
 ) -> pd.DataFrame:
     """Every dollar of the files, to the cent: in the model, or lost for one reason, by arm and period.
 
@@ -58,6 +64,7 @@ def reconcile(
         months: member-months of the model with capped cost.
         assigned: one row per person with ``arm``.
         raw: `claims.raw_totals`.
+        orphans_kept: `orphans.carried`, where the study keeps the cost of months without exposure.
 
     `DataQuality.reconciliation`: one row per step, arm and period. Each number is a change, but for the last
     step, which is what the model holds; in each column the changes add up to it. Lines of voids count as
@@ -76,7 +83,8 @@ def reconcile(
         _AMOUNTS,
     )
     uncapped = _by_column(months, arms, spec, None, _AMOUNTS)
-    steps = _steps(at, dropped, uncapped, model, spec)
+    back = None if orphans_kept is None else _by_column(orphans_kept, arms, spec, None, _AMOUNTS)
+    steps = _steps(at, dropped, uncapped, model, spec, back)
     people = at.groupby(_COLUMN)["members"].max()
     where = pd.MultiIndex.from_tuples(columns(spec), names=_COLUMN)
     _assert_adds_up(steps, model, raw, where)
@@ -166,7 +174,12 @@ Step = tuple[str, str, pd.DataFrame]
 
 
 def _steps(
-    at: pd.DataFrame, dropped: pd.DataFrame, uncapped: pd.DataFrame, model: pd.DataFrame, spec: StudySpec
+    at: pd.DataFrame,
+    dropped: pd.DataFrame,
+    uncapped: pd.DataFrame,
+    model: pd.DataFrame,
+    spec: StudySpec,
+    back: pd.DataFrame | None,
 ) -> list[Step]:
     """Reason, words and amounts by arm and period of each step."""
     void, added = at["void"].astype(bool), at["added"].astype(bool)
@@ -218,13 +231,17 @@ def _steps(
     steps.append(
         ("orphan", f"Incurred in a month not enrolled {EXPOSURE_RULES[spec.population.exposure]}", orphans)
     )
+    nominal = dropped[dropped["dropped_by"] == KEPT].groupby(_COLUMN)[_AMOUNTS].sum()
+    if back is not None:
+        returned = back.groupby(_COLUMN)[_AMOUNTS].sum()
+        steps.append(("orphan_kept", "Of these, kept: counted with another month of the member", returned))
+        nominal = nominal.add(returned, fill_value=0)
     for number, rule in enumerate(rules(spec)):
         if number:
             taken = dropped[dropped["dropped_by"] == number].groupby(_COLUMN)[_AMOUNTS].sum()
             steps.append((rule.id, rule.dropped, -taken))
     final, whole = (frame.groupby(_COLUMN)[_AMOUNTS].sum() for frame in (model, uncapped))
     if spec.outcomes.deflator:
-        nominal = dropped[dropped["dropped_by"] == KEPT].groupby(_COLUMN)[_AMOUNTS].sum()
         label = f"Brought to dollars of {spec.outcomes.deflator_base} by the price index"
         steps.append(("price_index", label, whole.sub(nominal, fill_value=0)))
     if spec.outcomes.cap_usd_per_year is not None:
