@@ -326,8 +326,8 @@ def claims_frames(
         ],
         columns=list(ORPHANS),
     )
-    columns_of = {"orphans": orphans, "reconciliation": pd.DataFrame(rows, columns=columns), "encounters": encounters}
-    return {**columns_of, "prices": prices}
+    columns_of = {"reconciliation": pd.DataFrame(rows, columns=columns), "encounters": encounters}
+    return {**columns_of, "orphans": orphans, "prices": prices}
 
 
 def attrition() -> Attrition:

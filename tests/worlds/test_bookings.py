@@ -1,5 +1,7 @@
-"""What was booked by a lag is what the rules keep with that run-out: 16 of the 64 combinations of choices on claims,
-each choice on copies, repeated totals and capitation in full, the months of claims in turn."""
+"""What was booked by a lag is what the rules keep with that run-out: 16 of 64 combinations of choices.
+
+Every choice on copies, repeated totals and capitation meets every other; the months of claims take turns.
+"""
 
 from __future__ import annotations
 
