@@ -297,12 +297,12 @@ def claims_frames(
 ) -> dict[str, pd.DataFrame]:
     """Dollars by arm and period, encounters and prices, as a study that asks for them holds them."""
     rows = [
-        (step, reason, label, arm, period, few if arm == "none" else 500, 7, dollars, dollars / 2)
-        for step, (reason, label, dollars) in enumerate(
+        (step, reason, label, arm, period, few if arm == "none" else 500, lines, dollars, dollars / 2)
+        for step, (reason, label, lines, dollars) in enumerate(
             (
-                ("files", "In the files", 1000.0),
-                ("denied", "Denied", -100.0),
-                ("model", "In the model", 900.0),
+                ("files", "In the files", 700, 1000.0),
+                ("denied", "Denied", -70, -100.0),
+                ("model", "In the model", 630, 900.0),
             )
         )
         for arm in ("treated", "comparison", "none")

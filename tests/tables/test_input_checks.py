@@ -119,6 +119,45 @@ def test_all_errors_at_once(refused):
     assert "3 problems" in text and "person_id C" in text and "claim_id A-1" in text
 
 
+def _with_claim(lines: list[dict]):
+    """The tables with a claim R of as many lines as given, like the first line but for what is said."""
+    tables = tiny.frames()
+    frame = tables["medical_claim"]
+    for number, changes in enumerate(lines, 1):
+        row = frame.iloc[0].to_dict() | {"claim_id": "R", "claim_line_number": number} | changes
+        frame = pd.concat([frame, pd.DataFrame([row])], ignore_index=True)
+    tables["medical_claim"] = frame
+    return tables
+
+
+TOTAL = {"allowed_amount": 90.0, "paid_amount": 72.0}
+
+
+@pytest.mark.parametrize(
+    ("lines", "count"),
+    [
+        ([TOTAL] * 3, 2),
+        ([TOTAL], 0),  # of one line
+        ([TOTAL, TOTAL | {"paid_amount": 70.0}], 0),  # other cost sharing: two services
+        ([TOTAL | {"allowed_amount": 0.0, "paid_amount": 0.0}] * 2, 0),  # encounters
+        ([TOTAL | {"charge_amount": 150.0}] * 3, 2),
+        ([TOTAL | {"charge_amount": 80.0}] * 3, 0),  # above the charge: no total
+        ([TOTAL | {"charge_amount": 150.0}, TOTAL | {"charge_amount": 160.0}], 0),
+        ([TOTAL, TOTAL | {"x_claim_status": "denied"}, TOTAL], 1),
+    ],
+)
+def test_a_total_on_each_line_is_warned_of(check, lines, count):
+    """Claim R, $90 on each of its lines: the lines after the first would be left out as repeated totals."""
+    rules, _ = check(_with_claim(lines))
+    found = rules.loc[("amount_repeated_on_lines", "medical_claim")]
+    assert (found["count"], found["dollars_usd"], found["severity"]) == (count, 90.0 * count, "warning")
+    assert found["share"] == count / found["rows"]
+    assert ("claim_id R, claim_line_number 2" in found["examples"]) == (count == 2)
+    assert found["examples"].count("claim_id R") == count
+    as_totals, _ = check(_with_claim(lines), claims__header_amounts="header")
+    assert ("amount_repeated_on_lines", "medical_claim") not in as_totals.index
+
+
 def test_a_repeated_line_is_counted_in_rows_and_dollars(check):
     """Eligibility repeats only warn: spans are merged anyway."""
     tables = tiny.frames()

@@ -66,7 +66,7 @@ def inputs(quality: DataQuality) -> DataTable:
 def rules(quality: DataQuality) -> DataTable:
     """What the input rules found; rules that found nothing are counted in the sentence above the table."""
     order = {"error": 0, "warning": 1, "note": 2}
-    found = quality.rules[quality.rules["count"] > 0]
+    found = quality.rules[~(quality.rules["count"] == 0)]  # withheld counts are not zero
     found = found.assign(_order=found["severity"].map(order).fillna(3)).sort_values(
         ["_order", "table", "rule"], kind="stable"
     )
@@ -82,6 +82,8 @@ def rules(quality: DataQuality) -> DataTable:
             Column("share", "Share of rows", _fine_share),
             Column("dollars_usd", "Dollars", usd0),
         ),
+        counts=DataQuality.COUNTS["rules"],
+        resting=DataQuality.RESTING["rules"],
     )
 
 
@@ -99,6 +101,8 @@ def waterfall(quality: DataQuality) -> DataTable:
             Column("allowed_usd", "Allowed", usd),
             Column("paid_usd", "Paid", usd),
         ),
+        counts=DataQuality.COUNTS["waterfall"],
+        resting=DataQuality.RESTING["waterfall"],
         strong=ends,
         note="Each step between the first and the last row is a change; all rows but the last add up to "
         "the last, to the cent.",

@@ -27,7 +27,7 @@ from medhome.reporting.drawing import (
     shortened,
     study_months,
 )
-from medhome.study.display import absent, count, month, month_short, months, number, usd_round
+from medhome.study.display import WITHHELD, absent, count, month, month_short, months, number, usd_round
 from medhome.study.periods import month_index
 from medhome.study.results import Cohort, DataQuality
 from medhome.study.spec import StudySpec
@@ -88,9 +88,9 @@ def waterfall(quality: DataQuality, spec: StudySpec) -> Figure:
 
     def draw(width: int) -> MplFigure:
         figure, axes = canvas(width, 30 + 46 * len(frame))
-        running, top = 0.0, max(np.nanmax(np.abs(changes)), 1.0)
+        running, top = 0.0, float(np.nanmax(np.abs(changes), initial=1.0))
         for i, row in enumerate(words.rows_of(frame)):
-            y, value = len(frame) - i - 0.72, float(row.allowed_usd)
+            y, value = len(frame) - i - 0.72, float(np.nan_to_num(row.allowed_usd))
             total = i in (0, len(frame) - 1)
             left = 0.0 if total else running
             axes.barh(
@@ -110,7 +110,7 @@ def waterfall(quality: DataQuality, spec: StudySpec) -> Figure:
             axes.text(
                 top * 1.02,
                 y,
-                usd_round(value),
+                WITHHELD if absent(row.allowed_usd) else usd_round(value),
                 ha="left",
                 va="center",
                 fontsize=11.5,

@@ -102,7 +102,7 @@ def dollars_kept(quality: DataQuality) -> str:
 def rules_found(quality: DataQuality) -> str:
     """How many input rules found something."""
     rules = quality.rules
-    hit = rules[rules["count"] > 0]
+    hit = rules[~(rules["count"] == 0)]  # withheld counts are not zero
     if hit.empty:
         return f"None of {count(len(rules))} rules on the input tables found anything."
     warnings = int((hit["severity"] == "warning").sum())

@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from medhome.reporting.employer_gate import release_employers
+from medhome.reporting.reconciliation_gate import release_reconciliation
 from medhome.reporting.robustness_gate import release_robustness
 from medhome.reporting.selection_gate import release_selection, withhold_further
 from medhome.study.problems import DisclosureRefused
@@ -31,8 +32,13 @@ PEOPLE: Mapping[str, Callable[[str], bool]] = {
     "members": lambda column: not column.endswith(DROPPED),
     "members_dropped": lambda column: column.endswith(DROPPED),
     ABOVE: lambda column: column.startswith("above_"),
+    "count": lambda column: True,
+    "zero_lines": lambda column: column == "zero_share",
 }
-"""Counts of people, and which of the columns that rest on people rest on those."""
+"""Counts of people or of rows, and which of the columns that rest on a frame's counts rest on those.
+
+Lines of claims in the reconciliation are withheld with their dollars by `reconciliation_gate`.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +98,8 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
         parts["employers"], evaluation.employers, evaluation.cohort.members, floor
     )
     secondary += others
+    parts["quality"], few, others = release_reconciliation(parts["quality"], evaluation.quality, floor)
+    primary, secondary = primary + few, secondary + others
     rules = parts["quality"].rules.drop(columns="examples", errors="ignore")
     parts["quality"] = dataclasses.replace(parts["quality"], rules=rules)
     parts = {name: _withhold_sample_sizes(part, floor) for name, part in parts.items()}
@@ -113,7 +121,8 @@ def release_quality(quality: DataQuality, floor: int) -> DataQuality:
         counts, resting = quality.COUNTS.get(field, ()), quality.RESTING.get(field, ())
         changed[field], _ = _withhold_small(frame, counts, resting, floor)
     changed["rules"] = changed["rules"].drop(columns="examples", errors="ignore")
-    return dataclasses.replace(quality, **changed)
+    released, _, _ = release_reconciliation(dataclasses.replace(quality, **changed), quality, floor)
+    return released
 
 
 def small(count: Any, floor: int) -> bool:
@@ -137,7 +146,7 @@ def _withhold_small(
             others = frame["members"].astype("float64") - values
             hide |= (others > 0) & (others < floor)
         withheld += int(hide.sum())
-        released[column] = values.mask(hide)
+        released[column] = released[column].astype("float64").mask(hide)
         if column in PEOPLE:
             for other in (r for r in resting if r in frame and PEOPLE[column](r)):
                 released[other] = released[other].astype("float64").mask(hide)

@@ -27,8 +27,8 @@ TABLES: tuple[Table, ...] = (
         {
             "count": Column("rows", "count"),
             "rows": Column("rows", "count"),
-            "share": Column("share", "exact", 4),
-            "dollars_usd": Column(USD, "exact", 2),
+            "share": Column("share", "exact", 4, "count"),
+            "dollars_usd": Column(USD, "exact", 2, "count"),
         },
     ),
     Table(
@@ -37,8 +37,8 @@ TABLES: tuple[Table, ...] = (
         ("reason",),
         {
             "lines": Column("claim lines", "count"),
-            "allowed_usd": Column(USD, "exact", 2),
-            "paid_usd": Column(USD, "exact", 2),
+            "allowed_usd": Column(USD, "exact", 2, "lines"),
+            "paid_usd": Column(USD, "exact", 2, "lines"),
         },
     ),
     Table(
@@ -47,9 +47,9 @@ TABLES: tuple[Table, ...] = (
         ("reason", "arm", "period"),
         {
             "members": MEMBERS,
-            "lines": Column("claim lines", "count", 0, "members"),
-            "allowed_usd": Column(USD, "exact", 2, "members"),
-            "paid_usd": Column(USD, "exact", 2, "members"),
+            "lines": Column("claim lines", "count"),
+            "allowed_usd": Column(USD, "exact", 2, "lines"),
+            "paid_usd": Column(USD, "exact", 2, "lines"),
         },
     ),
     Table(
@@ -58,10 +58,10 @@ TABLES: tuple[Table, ...] = (
         ("arm", "period"),
         {
             "members": MEMBERS,
-            "lines": Column("claim lines", "count", 0, "members"),
-            "allowed_usd": Column(USD, "exact", 2, "members"),
-            "paid_usd": Column(USD, "exact", 2, "members"),
-            "kept_allowed_usd": Column(USD, "exact", 2, "members"),
+            "lines": Column("claim lines", "count"),
+            "allowed_usd": Column(USD, "exact", 2, "lines"),
+            "paid_usd": Column(USD, "exact", 2, "lines"),
+            "kept_allowed_usd": Column(USD, "exact", 2, "lines"),
         },
     ),
     Table(

@@ -150,13 +150,17 @@ class DataQuality:
     orphans: pd.DataFrame = field(default_factory=lambda: without_rows(ORPHANS))
     prices: pd.DataFrame = field(default_factory=lambda: without_rows(PRICES))
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "rules": ("count",),
+        "waterfall": ("lines",),
         "volumes": ("members",),
-        "reconciliation": ("members",),
-        "encounters": ("members",),
-        "orphans": ("members",),
+        "reconciliation": ("members", "lines"),
+        "encounters": ("members", "zero_lines"),
+        "orphans": ("members", "lines"),
         "prices": ("members",),
     }
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
+        "rules": ("share", "dollars_usd"),
+        "waterfall": ("allowed_usd", "paid_usd"),
         "volumes": ("claim_lines", "allowed_usd", "member_months"),
         "reconciliation": ("lines", "allowed_usd", "paid_usd"),
         "encounters": ("lines", "zero_lines", "zero_share"),

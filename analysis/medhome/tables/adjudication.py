@@ -13,7 +13,15 @@ from ibis import _
 from ibis.expr.types import BooleanValue, IntegerValue, Table
 
 from medhome.study.spec import StudySpec
-from medhome.tables.bookings import is_denied, is_late, is_replacement, is_void, month_of
+from medhome.tables.bookings import (
+    civil_day,
+    day_number,
+    is_denied,
+    is_late,
+    is_replacement,
+    is_void,
+    month_of,
+)
 
 KEPT, NOT_COUNTED, DENIED, LATE = "kept", "not_counted", "denied", "late"
 DUPLICATE, REPLACED, HEADER, CAPITATED = "duplicate", "replaced", "header", "capitated"
@@ -242,17 +250,19 @@ def split_by_day(lines: Table) -> Table:
     """Stays that reach into another month, one row per month: cents by nights, the line in the first month.
 
     The first d of n nights cost ``cents * d // n``; what rounding leaves falls into later months, so that
-    parts add up to the cent. A void that was moved to another month
-    than its own day's is not split.
+    parts add up to the cent. A void that was moved to another month than its own day's is not split, nor is a
+    stay of more than ten years, whose dates are in error.
     """
-    nights = lines.until.delta(lines.day, unit="day").cast("int64")
-    spans = ((month_of(lines.until) > month_of(lines.day)) & (lines.month == month_of(lines.day))).fill_null(
-        False
-    )
-    marked = lines.mutate(spans=spans, nights=nights)
-    whole = marked.filter(~_.spans).drop("spans", "nights")
-    long = marked.filter(_.spans)
-    parts = long.mutate(part=ibis.range(long.month, month_of(long.until) + 1).unnest().cast("int32"))
+    further = month_of(lines.until) - month_of(lines.day)
+    spans = further.between(1, _LONGEST_STAY_MONTHS) & (lines.month == month_of(lines.day))
+    spans = spans.fill_null(False)
+    marked = lines.mutate(spans=spans)
+    whole = marked.filter(~_.spans).drop("spans")
+    long = marked.filter(_.spans).mutate(first_day=day_number(_.day))
+    long = long.mutate(nights=day_number(_.until) - _.first_day)
+    later = ibis.memtable([(n,) for n in range(_LONGEST_STAY_MONTHS + 1)], schema={"months_later": "int32"})
+    parts = long.join(later, later.months_later <= month_of(long.until) - long.month)
+    parts = parts.mutate(part=(parts.month + parts.months_later).cast("int32"))
     before = ibis.ifelse(parts.part == parts.month, 0, _days_to(parts, parts.part))
     after = ibis.least(_days_to(parts, parts.part + 1), parts.nights)
     parts = parts.mutate(before=before, after=after)
@@ -265,12 +275,12 @@ def split_by_day(lines: Table) -> Table:
 
 
 _CENTS = ("allowed_cents", "paid_cents")
+_LONGEST_STAY_MONTHS = 120
 
 
 def _days_to(parts: Table, month: IntegerValue) -> IntegerValue:
     """Days from a stay's first to the first of a month."""
-    first = ibis.date((month // 12).cast("int32"), (month % 12 + 1).cast("int32"), 1)
-    return first.delta(parts.day, unit="day").cast("int64")
+    return civil_day((month // 12).cast("int64"), (month % 12 + 1).cast("int64"), 1) - parts.first_day
 
 
 def _share(parts: Table, column: str, nights: IntegerValue) -> IntegerValue:

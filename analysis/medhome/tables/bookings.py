@@ -14,6 +14,25 @@ def month_of(date: DateValue | Column) -> IntegerValue:
     return (date.year().cast("int32") * 12 + date.month().cast("int32") - 1).cast("int32")
 
 
+def day_number(date: DateValue | Column) -> IntegerValue:
+    """Days from a fixed day long ago: the difference of two is what lies between them, on every engine.
+
+    Ibis has no rule for the difference of two dates on DataFusion.
+    """
+    return civil_day(date.year().cast("int64"), date.month().cast("int64"), date.day().cast("int64"))
+
+
+def civil_day(year: IntegerValue, month: IntegerValue, day: IntegerValue | int) -> IntegerValue:
+    """The number of a Gregorian day: years begin with March, so that the leap day is the last of its year.
+
+    From March on, months have 153 days in each five: (153 m + 2) // 5 are the days before month m.
+    """
+    since_march = (month + 9) % 12
+    of_year = year - ibis.ifelse(month < 3, 1, 0)
+    whole = 365 * of_year + of_year // 4 - of_year // 100 + of_year // 400
+    return (whole + (153 * since_march + 2) // 5 + day - 1).cast("int64")
+
+
 def is_void(claims: Table) -> BooleanValue:
     """Whether a claim row takes an earlier one back."""
     return (claims.x_adjustment_type.fill_null("") == "void") | (

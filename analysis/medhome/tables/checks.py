@@ -14,6 +14,7 @@ from medhome.study.spec import StudySpec
 from medhome.tables.coverage import period_rules
 from medhome.tables.engine import Engine, query, reading
 from medhome.tables.fingerprints import input_files
+from medhome.tables.repeated_amounts import repeated_amounts
 from medhome.tables.rules import CLAIMS, Rule, finding, row_rules
 from medhome.tables.sources import columns_held, located
 
@@ -78,7 +79,8 @@ def _table_rules(con: Engine, table: str, spec: StudySpec) -> list[tuple]:
             seen.add(rule.id)
             held = Rule(**{**vars(rule), "column": "", "label": kinds[rule.id]})
             found.append(finding(held, held.label, 0, rows, 0, ""))
-    return found + _key_rule(con, table, rows)
+    found += _key_rule(con, table, rows)
+    return found + repeated_amounts(con, table, rows, spec, _examples) if table in CLAIMS else found
 
 
 def _key_rule(con: Engine, table: str, rows: int) -> list[tuple]:
