@@ -122,8 +122,9 @@ def _grid(whole: DataQuality) -> _Grid:
 def _sensitive(grid: _Grid, whole: DataQuality, floor: int) -> set[Cell]:
     """Cells of few lines, of few people, or of people whose number is not known."""
     found = {cell for cell, n in grid.lines.items() if 0 < abs(n) < floor}
-    people = whole.reconciliation.groupby(["arm", "period"])["members"].min()
-    few = {c for c, n in people.items() if n < floor and any(grid.lines[s, c] for s in grid.steps)}
+    rows = whole.reconciliation.to_dict("records")
+    few = {(str(r["arm"]), str(r["period"])) for r in rows if r["members"] < floor}
+    few = {c for c in few if any(grid.lines[s, c] for s in grid.steps)}
     found |= {cell for cell in grid.lines if cell[1] in few}
     steps = whole.waterfall.loc[whole.waterfall["reason"].isin(_ORPHAN_STEPS), "step"]
     for row in whole.orphans.to_dict("records"):
