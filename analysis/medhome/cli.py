@@ -85,6 +85,7 @@ def _list_worlds(asked: bool) -> None:
     epilog="Example:  medhome simulate data/demo --world demo\n\n"
     "          medhome simulate data/small --world small --seed 7\n\n"
     "          medhome simulate data/edge-04 --world edge-04"
+    "          medhome simulate data/early --world small --paid-through 2010-04"
 )
 def simulate(
     folder: Annotated[Path, typer.Argument(help="folder to write", show_default=False)],
@@ -96,6 +97,10 @@ def simulate(
         float | None,
         typer.Option("--effect-pmpm", help="injected effect in dollars PMPM (negative = cost less)"),
     ] = None,
+    paid_through: Annotated[
+        str | None,
+        typer.Option("--paid-through", metavar="YYYY-MM", help="an earlier extract: no claim paid later"),
+    ] = None,
     json: Json = False,
     listed: Annotated[
         bool,
@@ -105,7 +110,7 @@ def simulate(
     """Write a simulated world of claims with a known truth, and a study file that fits it."""
     from medhome import runs
 
-    truth = runs.simulate(folder, world, seed=seed, effect_pmpm=effect_pmpm)
+    truth = runs.simulate(folder, world, seed=seed, effect_pmpm=effect_pmpm, paid_through=paid_through)
     _print(
         json,
         {"folder": str(folder), "study": str(folder / "study.toml"), "truth": truth},

@@ -70,11 +70,17 @@ def init(folder: Path) -> list[Path]:
 
 
 def simulate(
-    folder: Path, world: str, seed: int | None = None, effect_pmpm: float | None = None
+    folder: Path,
+    world: str,
+    seed: int | None = None,
+    effect_pmpm: float | None = None,
+    paid_through: str | None = None,
 ) -> dict[str, Any]:
     """Write a simulated world (native tables, ``truth.json``, ``study.toml``). Returns the truth.
 
     Raises `StudyFileError` for a world that is not of `worlds`.
+    With ``paid_through`` (YYYY-MM) the files are an extract of that time: the same world, without the claims
+    that were paid later.
     """
     import dataclasses
 
@@ -95,6 +101,8 @@ def simulate(
         changes["seed"] = seed
     if effect_pmpm is not None:
         changes["effect_pmpm_usd"] = effect_pmpm
+    if paid_through is not None:
+        changes["paid_through"] = paid_through
     return simulate_world(dataclasses.replace(settings, **changes), folder).to_plain()
 
 

@@ -29,6 +29,15 @@ def _replacing(claim_id: str, target: str, allowed: float, paid_date: str) -> di
     )  # fmt: skip
 
 
+def _paid_apart(claim_id: str, allowed: tuple, paid: tuple, **changes) -> list[dict]:
+    """A claim of February whose lines, seen by clinicians of two kinds, were paid in different months."""
+    return [
+        claim(claim_id, "D", "2008-02-14", dollars, claim_line_number=n, paid_date=day,
+              place_of_service_code="11" if n == 1 else "81", **changes)
+        for n, (dollars, day) in enumerate(zip(allowed, paid, strict=True), 1)
+    ]  # fmt: skip
+
+
 def world() -> list[dict]:
     """Claims that are copied, replaced, taken back, repeated on lines, capitated, split and late."""
     first = claim("A1", "T", "2008-02-11", 60, paid_date="2008-02-20")
@@ -51,6 +60,13 @@ def world() -> list[dict]:
         lost, returned, both, void("E1V", lost, "2008-05-03"),
         march, void("S1V", march, "2008-06-28"), june,
         taken, void("V1V", taken, "2008-04-01", claim_start_date="2008-03-01"),
+        *_paid_apart("H2", (90, 90, 90), ("2008-02-20", "2008-04-20", "2008-03-20")),
+        *_paid_apart("H3", (90, 90, 90), ("2008-04-20", "2008-03-20", "2008-02-20")),  # the last line first
+        *_paid_apart("H4", (80, 80, 75), ("2008-03-20", "2008-02-20", "2008-04-20")),  # not one total
+        *_paid_apart("H5", (70, 70), ("2008-02-20", "2008-03-20"), charge_amount="60.00"),  # above the charge
+        *_paid_apart("H6", (60, 65, 60), ("2008-02-20", "2008-02-20", "2008-03-20")),
+        *_paid_apart("H7", (50, 50, 50), ("2008-02-20", "2008-03-20", "2008-07-20")),  # the third one is late
+        *_paid_apart("H8", (45, 45, 40), ("2008-02-20", "2008-03-20", "2008-07-20")),
         *[claim("H1", "D", "2008-04-11", 90, claim_line_number=n, charge_amount="150.00") for n in (1, 2, 3)],
         claim("K1", "T", "2008-02-13", 0, x_capitated=1, service_unit_quantity=2, paid_date="2008-03-20"),
         claim("K2", "T", "2008-05-13", 55, x_capitated=1),

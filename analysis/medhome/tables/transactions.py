@@ -22,15 +22,12 @@ from medhome.tables.adjudication import (
     adjustments,
     near_copies,
     redated,
-    repeated_totals,
     split_by_day,
     taken_back,
     that_may_repeat,
 )
 from medhome.tables.bookings import month_of
-
-_NEVER = 1_000_000
-"""A lag beyond all: what never happens."""
+from medhome.tables.repeated_over_time import NEVER, without_repeats
 
 
 def transactions(
@@ -69,10 +66,7 @@ def transactions(
             every, that_may_repeat(seen(near_copies(claims, same_day))), undone, identity
         )
     if choices.header_amounts == "header":
-        repeated = repeated_totals(every)
-        keyed = repeated.select(**{f"header_{k}": repeated[k] for k in KEY})
-        joined = booked.left_join(keyed, [booked[k] == keyed[f"header_{k}"] for k in KEY])
-        booked = joined.filter(_.header_claim_id.isnull() | _.void).select(*booked.columns)
+        booked = without_repeats(booked, every)
     if choices.capitation in ("exclude", "add_payment"):
         booked = booked.filter(~_.capitated)
     booked = _with_replacements(booked, _replaced(acting), undone)
@@ -88,7 +82,7 @@ def transactions(
 def _without_copies(every: Table, near: Table, undone: Table, identity: tuple[str, ...]) -> Table:
     """Lines with ``starts``, the lag from which they count: a copy, when all before it were taken back."""
     near = near.left_join(undone, near.claim_id == undone.undone_claim_id)
-    near = near.mutate(gone=near.undone_lag.fill_null(_NEVER))
+    near = near.mutate(gone=near.undone_lag.fill_null(NEVER))
     group = [_[c] for c in (*ALIKE, *identity)]
     order = [_.paid_date, _.gone, _.claim_id, _.data_source]
     so_far = ibis.cumulative_window(group_by=group, order_by=order)
@@ -102,7 +96,7 @@ def _without_copies(every: Table, near: Table, undone: Table, identity: tuple[st
     moved = moved.select(counts=_.counts, **{f"copy_{k}": moved[k] for k in KEY})
     joined = every.left_join(moved, [every[k] == moved[f"copy_{k}"] for k in KEY])
     found = joined.select(*every.columns, starts=joined.counts.fill_null(joined.lag).cast("int32"))
-    return found.filter(_.starts < _NEVER)
+    return found.filter(_.starts < NEVER)
 
 
 def _with_replacements(booked: Table, replaced: Table, undone: Table) -> Table:
@@ -112,13 +106,13 @@ def _with_replacements(booked: Table, replaced: Table, undone: Table) -> Table:
     """
     joined = booked.left_join(replaced, booked.claim_id == replaced.replaced_claim_id)
     joined = joined.left_join(undone, joined.claim_id == undone.undone_claim_id)
-    ends = ibis.ifelse(joined.void, _NEVER, joined.ends.fill_null(_NEVER))
-    again = ibis.ifelse(joined.void, _NEVER, joined.undone_lag.fill_null(_NEVER))
+    ends = ibis.ifelse(joined.void, NEVER, joined.ends.fill_null(NEVER))
+    again = ibis.ifelse(joined.void, NEVER, joined.undone_lag.fill_null(NEVER))
     events = joined.select(*booked.columns, ends=ends, again=again)
-    events = events.mutate(ends=ibis.ifelse(_.again <= _.ends, _NEVER, _.ends))
+    events = events.mutate(ends=ibis.ifelse(_.again <= _.ends, NEVER, _.ends))
     first = _booked(events.filter(_.starts < _.ends), _.starts, 1, dated=False)
-    out = _booked(events.filter(_.ends < _NEVER, _.starts < _.ends), _.ends, -1)
-    back = _booked(events.filter(_.ends < _NEVER, _.again < _NEVER), ibis.greatest(_.starts, _.again), 1)
+    out = _booked(events.filter(_.ends < NEVER, _.starts < _.ends), _.ends, -1)
+    back = _booked(events.filter(_.ends < NEVER, _.again < NEVER), ibis.greatest(_.starts, _.again), 1)
     return ibis.union(first, out, back)
 
 
