@@ -79,6 +79,7 @@ _HOMES = {
         "savings_in_words",
         "savings_table",
         "show",
+        "specification_curve",
         "the_other_pages",
         "the_program",
         "the_question",

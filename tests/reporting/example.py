@@ -33,6 +33,7 @@ from medhome.study.results import (
 from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.spec import StudySpec, read_study
+from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
 from medhome.study.washout_results import Washout
 
@@ -816,6 +817,54 @@ def robustness(smallest: float = 480.0) -> Robustness:
     )
 
 
+def specifications() -> SpecificationCurve:
+    """Two caps, two amounts, three estimators, two clusterings; the cap moves the effect most."""
+    rows = [
+        (cap, amount, estimator, clustering)
+        for cap in ("100000", "none")
+        for amount in ("allowed", "paid")
+        for estimator in ("twfe", "did2x2", "ppml")
+        for clustering in ("organization", "practice")
+    ]
+    frame = pd.DataFrame(rows, columns=["cap", "amount", "estimator", "clustering"])
+    by_choice = (
+        {"100000": -4.2, "none": -9.0}, {"allowed": 0.0, "paid": 1.1},
+        {"twfe": 0.0, "did2x2": 0.4, "ppml": 3.5},
+    )  # fmt: skip
+    columns = ("cap", "amount", "estimator")
+    frame["estimate"] = sum(frame[c].map(by) for c, by in zip(columns, by_choice, strict=True))
+    frame["attribution"], frame["weights"] = "intention_to_treat", "member_months"
+    frame["covariates"], frame["population"] = "expected", "all"
+    frame = with_interval(frame.assign(se=6.0, df=40.0, why="", interval="conventional"))
+    frame = frame.sort_values("estimate", kind="stable").reset_index(drop=True)
+    frame["primary"] = (frame[["cap", "amount", "estimator", "clustering"]] == list(rows[0])).all(axis=1)
+    known = frame[frame["clustering"] == "practice"]
+    choices = pd.DataFrame(
+        [
+            (axis, value, own, len(mine), mine.median(), mine.min(), mine.max())
+            for axis, values in zip(columns, by_choice, strict=True)
+            for value, own in zip(values, (True, False, False), strict=False)
+            for mine in [known.loc[known[axis] == value, "estimate"]]
+        ],
+        columns=["axis", "value", "primary", "estimates", "median", "least", "most"],
+    )
+    ranks = pd.DataFrame(
+        [
+            ("median", "Median effect", float(known["estimate"].median()), 17, 41, 17 / 41, 1 / 41),
+            ("same_sign", "Share of effects of one sign", 1.0, 30, 41, 30 / 41, 1 / 41),
+        ],
+        columns=["statistic", "label", "value", "rank", "assignments", "p", "smallest_p"],
+    )
+    return SpecificationCurve(
+        specifications=frame,
+        choices=choices,
+        ranks=ranks,
+        ranked=12,
+        treated_organizations=1,
+        left_out=("ppml takes no covariates here",),
+    )
+
+
 def checks() -> tuple[Check, ...]:
     return (
         Check(
@@ -858,6 +907,7 @@ def evaluation(**parts) -> Evaluation:
         robustness=robustness(),
         washout=washout(),
         employers=employers(),
+        specifications=specifications(),
         checks=checks(),
     )
     return dataclasses.replace(found, **parts)

@@ -121,8 +121,7 @@ def curve(by_attribution: Mapping[str, Cells], headline: Estimate, spec: StudySp
         )
     if "ppml" in values["estimator"] and "expected" in values["covariates"]:
         left_out.append(
-            "ppml takes no covariates here: with one that varies inside a practice-month it is not exact "
-            "from sums"
+            "Poisson with a covariate: where it varies inside a practice-month the fit is not exact from sums"
         )
     frame = _ordered(pd.DataFrame(rows), values, own, headline)
     return SpecificationCurve(

@@ -46,6 +46,7 @@ from medhome.reporting.robustness_pages import (
     placebo_organizations,
 )
 from medhome.reporting.selection_exhibits import where_members_were_seen, who_came_and_went
+from medhome.reporting.specification_pages import specification_curve
 from medhome.reporting.truncation_exhibits import cost_above_the_cap, effect_at_other_caps
 from medhome.reporting.washout_exhibits import effect_after_a_washout
 from medhome.study.published import published_effect
@@ -111,6 +112,7 @@ __all__ = [
     "savings_in_words",
     "savings_table",
     "show",
+    "specification_curve",
     "the_other_pages",
     "the_program",
     "the_question",
@@ -375,5 +377,6 @@ _ABOUT = {
     "difference-in-differences.html": "the effect by quarter, and the same effect under other methods of "
     "inference",
     "savings.html": "savings before and after fees, by year",
-    robustness_pages.PAGE: "other estimators, placebos, leaving one out, and how far trends may have parted",
+    robustness_pages.PAGE: "other estimators and choices, placebos, leaving one out, and how far trends "
+    "may have parted",
 }
