@@ -54,8 +54,8 @@ def main() -> None:
     cells = whole.by_attribution
     found = timed("all specifications", lambda: specifications.curve(cells, effect, spec))
     print(
-        f"\n{len(found.specifications)} specifications, {len(found.effects)} estimates, {found.ranked} of them "
-        f"under {found.ranks['assignments'].max()} assignments."
+        f"\n{len(found.specifications)} specifications, {len(found.effects)} estimates, {found.ranked} of "
+        f"them under {found.ranks['assignments'].max()} assignments."
     )
 
 

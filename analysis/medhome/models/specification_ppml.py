@@ -62,7 +62,10 @@ def _one(w: np.ndarray, total: np.ndarray, d: np.ndarray, start: np.ndarray, exp
         # The first month stands still: unit effects hold the level.
         if hessian[T, T] <= 1e-9 * in_treated.sum():
             return float("nan")
-        step = np.linalg.lstsq(hessian[1:, 1:], gradient[1:], rcond=1e-12)[0]
+        try:
+            step = np.linalg.solve(hessian[1:, 1:], gradient[1:])
+        except np.linalg.LinAlgError:  # months that no unit ties together
+            step = np.linalg.lstsq(hessian[1:, 1:], gradient[1:], rcond=1e-12)[0]
         month[1:] += np.clip(step[:-1], -5, 5)
         b += float(np.clip(step[-1], -5, 5))
         if np.abs(step).max() < CONVERGED:
