@@ -69,7 +69,7 @@ class ValidationResult:
 
         def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
             return [
-                {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+                {str(k): None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
                 for row in frame.to_dict("records")
             ]
 

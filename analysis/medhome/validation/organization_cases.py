@@ -47,7 +47,7 @@ def few_organizations(tables: Tables) -> Numbers:
     Ferman and Pinto, re random effects, ri randomisation, wcr wild cluster bootstrap, lcg with the draws of
     the named generator, p_mc with our own."""
     frame = tables.own("few_organizations")
-    pmpm = frame[[c for c in frame if c.startswith("pmpm_usd")]].to_numpy(dtype=float)
+    pmpm = frame[[c for c in frame.columns if str(c).startswith("pmpm_usd")]].to_numpy(dtype=float)
     members = frame["members"].to_numpy(dtype=float)
     after = np.arange(MONTHS) >= BEFORE
     mean = float((members[1:] @ pmpm[1:, :BEFORE]).mean() / members[1:].sum())
@@ -137,7 +137,7 @@ def _random_effects(pmpm: np.ndarray, members: np.ndarray, treated: np.ndarray, 
 
 def raa_triangle(tables: Tables) -> Numbers:
     frame = tables.own("raa_triangle")
-    triangle = frame[[c for c in frame if c.startswith("incurred")]].to_numpy(dtype=float)
+    triangle = frame[[c for c in frame.columns if str(c).startswith("incurred")]].to_numpy(dtype=float)
     out: Numbers = {}
     for rule in ("mack", "log-linear"):
         found = reserve(triangle, develop(triangle, last_sigma=rule))

@@ -144,7 +144,7 @@ def prop99_sdid(tables: Tables) -> Numbers:
     data = panel_from_frame(frame, "PacksPerCapita", "State", "Year", treated="treated")
     found = synthetic(data, inference="randomization")
     wide = frame.pivot(index="State", columns="Year", values="PacksPerCapita")
-    before = int((wide.columns < 1989).sum())
+    before = sum(int(year) < 1989 for year in wide.columns)
     control = synthetic_control(wide.to_numpy(), np.array(wide.index == "California"), before)
     states = len(wide) - 1
     weights = found.table.set_index("label")["weight"]

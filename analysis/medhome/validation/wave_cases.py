@@ -76,7 +76,8 @@ def bjs_base_stagg(tables: Tables) -> Numbers:
 
 
 def bjs_did2s_df_het(tables: Tables) -> Numbers:
-    frame, out = tables.table("df_het"), {}
+    frame = tables.table("df_het")
+    out: Numbers = {}
     for estimator, cluster, name in (
         (imputation, None, "imputation by unit"),
         (imputation, "state", "imputation by state"),
