@@ -92,8 +92,10 @@ def simulate(
             "(`medhome simulate --list`)"
         )
     if world not in WORLDS:
-        if seed is not None or effect_pmpm is not None:
-            raise StudyFileError(f"--world {world}: nothing in it is drawn: no --seed, no --effect-pmpm")
+        if seed is not None or effect_pmpm is not None or paid_through is not None:
+            raise StudyFileError(
+                f"--world {world} is written down, not drawn: no --seed, --effect-pmpm or --paid-through"
+            )
         return edge_cases.write_edge_case(edge_cases.edge_case(world), folder)
     settings = WORLDS[world]
     changes: dict[str, Any] = {}

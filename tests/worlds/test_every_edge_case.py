@@ -325,5 +325,5 @@ def test_a_world_is_written_the_same_twice(tmp_path):
 def test_an_unknown_edge_case_and_a_seed_are_refused(tmp_path):
     with pytest.raises(StudyFileError, match="edge-01"):
         edge_case("edge-26")
-    with pytest.raises(StudyFileError, match="nothing in it is drawn"):
+    with pytest.raises(StudyFileError, match="is written down, not drawn"):
         runs.simulate(tmp_path, "edge-01", seed=4)

@@ -46,7 +46,7 @@ def in_words(found: SpecificationCurve) -> list[str]:
     if len(spread):
         axis = str((spread["max"] - spread["min"]).idxmax())
         rows = found.choices[found.choices["axis"] == axis]
-        low, high = rows.loc[rows["median"].idxmin()], rows.loc[rows["median"].idxmax()]
+        low, high = rows.iloc[int(rows["median"].argmin())], rows.iloc[int(rows["median"].argmax())]
         sentences.append(
             f"Of these choices {AXIS_LABELS[axis].lower()} moves the effect most: half of the estimates lie "
             f"below {usd(low['median'])} with \N{LEFT DOUBLE QUOTATION MARK}{label(axis, low['value'])}"
