@@ -47,6 +47,8 @@ def test_module(path):
 def test_public_functions_of_any_length_say_what_they_answer():
     silent = []
     for path in MODULES:
+        if path.match("validation/*_cases.py"):
+            continue  # a case is named after its entry in definitions/validation/entries.csv, which says what it is
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
             if public and len(ast.unparse(node).splitlines()) > 8 and not ast.get_docstring(node):
