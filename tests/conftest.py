@@ -21,6 +21,19 @@ REQUIRED = frozenset(filter(None, os.environ.get("MEDHOME_REQUIRE", "").replace(
 UNKNOWN = REQUIRED - {"data", "browser"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
+# Modules of whole runs, second engines, many simulated worlds: a later Python leaves them out (.ci/run).
+SLOW = frozenset(
+    f"tests/{name}.py"
+    for name in (
+        "fuzz/test_fuzz", "models/sensitivity/test_bounds", "models/test_selection", "properties/test_names",
+        "reporting/test_pages_in_browser", "reporting/test_report", "tables/test_data_room_benchmark",
+        "tables/test_engine_choice", "tables/test_engines", "tables/test_properties", "test_end_to_end",
+        "test_engine_end_to_end", "test_populations_end_to_end", "test_restated_end_to_end",
+        "test_specification_studies", "test_validation", "test_wheel", "worlds/test_bookings",
+        "worlds/test_every_edge_case", "worlds/test_stays_on_engines",
+    )
+)  # fmt: skip
+
 settings.register_profile("house", derandomize=True, deadline=None, database=None)
 settings.load_profile("house")
 
@@ -33,6 +46,12 @@ def shared_folder() -> Path:
 def pytest_configure(config: pytest.Config) -> None:
     if UNKNOWN:
         raise pytest.UsageError(f"MEDHOME_REQUIRE knows 'data' and 'browser', not {sorted(UNKNOWN)}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(ROOT).as_posix() in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 def lacking(want: str, reason: str) -> None:

@@ -48,7 +48,7 @@ def test_public_functions_of_any_length_say_what_they_answer():
     silent = []
     for path in MODULES:
         if path.match("validation/*_cases.py"):
-            continue  # a case is named after its entry in definitions/validation/entries.csv, which says what it is
+            continue  # a case is named after its entry in definitions/validation/entries.csv
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
             if public and len(ast.unparse(node).splitlines()) > 8 and not ast.get_docstring(node):
