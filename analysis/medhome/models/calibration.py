@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from medhome.models.accuracy import accuracy as measured
+from medhome.models.accuracy import weighted_groups
 from medhome.study.cells import Rows
 
 LEFT_OUT = "Members of comparison practices left out of the fit, at baseline"
@@ -42,18 +44,14 @@ def accuracy(base: pd.DataFrame, fitted: np.ndarray, held_out: np.ndarray | None
 def _fit_quality(data: pd.DataFrame, predicted: np.ndarray, rows: Rows) -> dict[str, float]:
     """R2, MAE%, CPM and predictive ratio, weighted by member-months (`docs/methods.md`, accuracy panel)."""
     months = data["w"].to_numpy(dtype=float) / rows.weight_scale
-    cost = data[_OUTCOME].to_numpy(dtype=float) * 100 / rows.scale
-    actual = cost / months
-    mean = cost.sum() / months.sum()
-    absolute = (months * abs(actual - predicted)).sum()
-    spread = (months * (actual - mean) ** 2).sum()
-    around = (months * abs(actual - mean)).sum()
+    actual = data[_OUTCOME].to_numpy(dtype=float) * 100 / rows.scale / months
+    found = measured(actual, predicted, months)
     return {
-        "r2": 1 - (months * (actual - predicted) ** 2).sum() / spread if spread > 0 else np.nan,
-        "mae_share": absolute / cost.sum() if cost.sum() > 0 else np.nan,
-        "cpm": 1 - absolute / around if around > 0 else np.nan,
-        "predictive_ratio": (months * predicted).sum() / cost.sum() if cost.sum() > 0 else np.nan,
-        "member_months": months.sum(),
+        "r2": found.r2,
+        "mae_share": found.mae_share,
+        "cpm": found.cpm,
+        "predictive_ratio": found.predictive_ratio,
+        "member_months": found.weight,
     }
 
 
@@ -72,11 +70,7 @@ def by_decile(base: pd.DataFrame, scored: np.ndarray, rows: Rows) -> pd.DataFram
         }
     )
     # Predictions that differ by less than a hundredth of a cent come from the same pattern of terms.
-    data["key"] = data["predicted"].round(2)
-    by_key = data.groupby("key", sort=True)["w"].sum()
-    middle = (by_key.cumsum() - by_key / 2) / by_key.sum()
-    decile = ((middle * 10).astype(int) + 1).clip(upper=10)
-    data["decile"] = data["key"].map(decile.to_dict()).astype(int)
+    data["decile"] = weighted_groups(data["predicted"].round(2).to_numpy(), data["w"].to_numpy())
     table = []
     for _, part in data.groupby(["decile", "arm"], sort=True):
         months = part["w"].sum() / rows.weight_scale
