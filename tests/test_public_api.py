@@ -26,6 +26,7 @@ NAMES = {
     "Cells", "CostModelResult", "PanelEstimate", "SensitivityResult", "StudySpec", "read_study",
     # problems
     "DataProblem", "MedhomeError", "ModelRefusal", "StudyFileError",
+    "ContractSettlements", "settle",
 }  # fmt: skip
 
 

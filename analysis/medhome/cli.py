@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from medhome import cli_cost_model, cli_panels, cli_validation
+from medhome import cli_cost_model, cli_panels, cli_payment, cli_validation
 from medhome.study.problems import MedhomeError
 
 EXIT_CODES = """Exit codes: 0 done (verify: all numbers agree) · 1 a notebook or a model failed or refused ·
@@ -229,6 +229,12 @@ app.command(
     "--family two-part --weights months --cluster practice --recycle program --json\n\n"
     "What each test means: docs/methods/cost-models.md",
 )(cli_cost_model.cost_model)
+app.command(
+    epilog="Examples:  medhome settle commercial-example\n\n"
+    "           medhome settle mssp-2018 aco_2018.csv.gz --csv settled.csv\n\n"
+    "           medhome settle contract.toml contracts.csv --json\n\n"
+    "What the terms mean and how to write them: docs/methods/payment.md"
+)(cli_payment.settle)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from medhome.study.arm_choices import Arms, Attribution
 from medhome.study.claims_choices import Claims, read_service_rules
 from medhome.study.deflator import read_price_index
 from medhome.study.outcomes import Outcomes
+from medhome.study.payment_choices import Fee
 from medhome.study.period_choices import Periods
 from medhome.study.periods import month_index, month_name
 from medhome.study.population_choices import Population
@@ -77,20 +78,6 @@ class Estimation(Section):
 
     covariates: list[Literal["expected"]] = Field(default=["expected"])
     prior_scale_share: float = Field(default=0.08, gt=0, le=1)
-
-
-class Fee(Section):
-    """A program payment, in dollars PMPM of the treated arm, from one month to another (both inside)."""
-
-    name: str = Field(min_length=1)
-    pmpm_usd: float = Field(ge=0)
-    first: str
-    last: str | None = None
-
-    @field_validator("first", "last")
-    @classmethod
-    def _month(cls, value: str | None) -> str | None:
-        return None if value is None else month_name(month_index(value))
 
 
 class Disclosure(Section):

@@ -33,6 +33,7 @@ CASES = {
     ),
     "bounds_cases": "honest_ehec_es honest_ehec honest_BC",
     "organization_cases": "few_organizations raa_triangle",
+    "payment_cases": "mssp_2018 commercial_settlement",
 }
 """The module of this package that holds each entry's case, a function named after the entry."""
 

@@ -32,7 +32,7 @@ class Tables:
 
     def lacks(self, names: str) -> list[str]:
         """Files of these tables (names with spaces between) that are not there."""
-        return [file for file in map(_file, names.split()) if not (self.folder / file).is_file()]
+        return [file for file in map(_file, names.split()) if not self._file(file).is_file()]
 
     def table(self, name: str, separator: str = ",") -> pd.DataFrame:
         """One table as it is."""
@@ -47,8 +47,12 @@ class Tables:
         """A table of the package itself, from its definitions."""
         return pd.read_csv(DEFINITIONS / f"{name}.csv")
 
+    def _file(self, name: str) -> Path:
+        """A file's path: beside the folder where its name has one of its own (``mssp_puf_2018/...``)."""
+        return (self.folder.parent if "/" in name else self.folder) / name
+
     def _path(self, name: str) -> Path:
-        path = self.folder / _file(name)
+        path = self._file(_file(name))
         if not path.is_file():
             raise DataProblem(f"{path}: not there; {WHERE}")
         return path

@@ -1,0 +1,82 @@
+"""What payment came to: settlements of contracts, and a study's program payments and returns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from medhome.study.display import share, usd
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContractSettlements:
+    """Exhibit T16 for contracts of any table.
+
+    frame: one row per contract: ``id``, ``contract`` (name of its terms), and the fields of
+    `medhome.models.settlement.Settlement`.
+    """
+
+    title: str
+    source: str
+    frame: pd.DataFrame
+
+    @property
+    def totals(self) -> dict[str, float]:
+        """Sums over all contracts, in dollars, and how many were paid and how many owe."""
+        frame = self.frame
+        return {
+            "contracts": len(frame),
+            "benchmark_usd": math.fsum(frame["benchmark_usd"]),
+            "actual_usd": math.fsum(frame["actual_usd"]),
+            "generated_usd": math.fsum(frame["generated_usd"]),
+            "earned_usd": math.fsum(frame["earned_usd"]),
+            "paid": int((frame["earned_usd"] > 0).sum()),
+            "owing": int((frame["earned_usd"] < 0).sum()),
+        }
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        rows = [
+            {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+            for row in self.frame.to_dict("records")
+        ]
+        return {"title": self.title, "source": self.source, "totals": self.totals, "settlements": rows}
+
+    def to_text(self, longest: int = 40) -> str:
+        """As aligned lines, the first ``longest`` of them, and the totals."""
+        head = ("contract", "benchmark", "actual", "rate", "minimum", "generated", "share", "earned", "why")
+        lines = [head]
+        for row in self.frame.head(longest).to_dict("records"):
+            name = row["id"] if row["id"] == row["contract"] else f"{row['id']} ({row['contract']})"
+            lines.append(
+                (
+                    name,
+                    *(usd(row[c], 0) for c in ("benchmark_usd", "actual_usd")),
+                    *(share(row[c], 2) for c in ("savings_rate", "minimum_rate")),
+                    usd(row["generated_usd"], 0),
+                    share(row["share_rate"], 1),
+                    usd(row["earned_usd"], 0),
+                    row["why"],
+                )
+            )
+        widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+        out = [self.title] if self.title else []
+        for line in lines:
+            cells = [
+                t.ljust(w) if i in (0, len(head) - 1) else t.rjust(w)
+                for i, (t, w) in enumerate(zip(line, widths, strict=True))
+            ]
+            out.append("  ".join(cells).rstrip())
+        if len(self.frame) > longest:
+            out.append(f"... and {len(self.frame) - longest:,} more (--csv writes all of them)")
+        sums = self.totals
+        out.append(
+            f"{sums['contracts']:,} contracts: benchmark less actual "
+            f"{usd(sums['benchmark_usd'] - sums['actual_usd'], 0)}, "
+            f"generated {usd(sums['generated_usd'], 0)}, "
+            f"earned {usd(sums['earned_usd'], 0)}; {sums['paid']:,} paid, {sums['owing']:,} owing"
+        )
+        return "\n".join(out)
