@@ -18,7 +18,9 @@ TERMS = {"age_sex:F18-64": "Women", "age_sex:M18-64": "Men", "condition:diabetes
 FIRST, START = month_index("2007-06"), month_index("2008-06")
 
 
-def study(through="2009-11", fees=(), primary="E3", covariates=("expected",), risk="age-sex-conditions"):
+def study(
+    through="2009-11", fees=(), primary="E3", covariates=("expected",), risk="age-sex-conditions", **chosen
+):
     return StudySpec(
         id="members",
         title="Members",
@@ -27,7 +29,7 @@ def study(through="2009-11", fees=(), primary="E3", covariates=("expected",), ri
         program=Program(name="None"),
         periods=Periods(baseline_first="2007-06", baseline_last="2008-05", start="2008-06", through=through),
         risk=Risk(min_members_per_term=5, model=risk),
-        expected=Expected(primary=primary),
+        expected=Expected(primary=primary, **({"external_trend_share": 0.05} | chosen)),
         estimation=Estimation(covariates=list(covariates)),
         fees=[Fee(**f) for f in fees],
     )

@@ -127,11 +127,13 @@ def test_published_trends_of_3_7_and_4_9_percent_differ_by_1_2_points():
 def test_every_definition_is_there_and_both_kinds_are_labelled(found):
     *_, result = found
     table = result.definitions.set_index("definition")
-    assert list(table.index) == ["E1", "E2", "E3", "E5_level", "E5_trend"]
+    assert list(table.index) == ["E1", "E1b", "E2", "E3", "E4", "E5_level", "E5_trend"]
     assert dict(table["compares"]) == {
         "E1": "versus expected",
+        "E1b": "versus expected",
         "E2": "versus peers",
         "E3": "versus expected",
+        "E4": "versus expected",
         "E5_level": "versus peers",
         "E5_trend": "versus expected",
     }

@@ -41,7 +41,7 @@ def test_all_faults_are_reported_at_once_with_the_nearest_name(tmp_path):
     text = str(problem.value)
     assert str(path) in text and "3 faults" in text
     assert 'periods.runout_months: unknown key; did you mean "run_out_months"?' in text
-    assert "expected.primary = 'E9'" in text and "'E1', 'E2' or 'E3'" in text
+    assert "expected.primary = 'E9'" in text and "'E4' or 'E5_level'" in text
     assert "seed: missing" in text
 
 

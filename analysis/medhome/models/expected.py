@@ -14,9 +14,10 @@ import math
 import numpy as np
 import pandas as pd
 
-from medhome.models import peers, risk
-from medhome.models.arm_means import ARMS, OUTCOME, Means, gradient_of_e1, means
+from medhome.models import arm_months, peers, risk
+from medhome.models.arm_means import ARMS, OUTCOME, Means, means
 from medhome.models.inference.member_covariance import member_covariance
+from medhome.models.inference.mixture import Mixture
 from medhome.models.linear_effects import intervals
 from medhome.models.twfe import twfe
 from medhome.study.cells import Cells, MonthPairs, Rows
@@ -27,6 +28,25 @@ from medhome.study.results import DidResult, ExpectedCosts
 from medhome.study.spec import StudySpec
 
 CHANGE, LEVEL = "versus expected", "versus peers"
+_CARRIED = {
+    "E1": (
+        "Trended risk-adjusted baseline",
+        "Own baseline times the comparison arm's trend times the growth of frozen risk; interval of the "
+        "headline's kind, given frozen risk.",
+    ),
+    "E1b": (
+        "Externally trended baseline",
+        "No concurrent control: own baseline times the trend that the study file declares times the growth "
+        "of frozen risk, the same calendar months in both periods; its interval does not allow for a market "
+        "that moved otherwise.",
+    ),
+    "E4": (
+        "Contract benchmark",
+        "Base years by rate cell, updated, at a capped ratio of risk, as the study file declares them "
+        "(base_year_weights, update, risk_ratio_cap_share); interval of the headline's kind, given frozen "
+        "risk and the mix of rate cells.",
+    ),
+}
 _COLUMNS = (
     "definition", "label", "compares", "baseline_pmpm", "trend_ratio", "risk_ratio", "expected_pmpm",
     "actual_pmpm", "difference_pmpm", "lo90", "hi90", "lo95", "hi95", "ae_ratio", "primary", "note",
@@ -43,17 +63,21 @@ def definitions(
     ======== ============================ ==========================================================
     E1       change, versus expected      ``A_T0 * (A_C1/A_C0) * rho``: own baseline, the comparison arm's
                                           trend, the growth of frozen risk
+    E1b      change, versus expected      ``A_T0 * (1+g)^years * R_T1/R_T0``: own baseline, a declared
+                                          trend; no concurrent control
     E2       level, versus peers          cost model refitted on the comparison arm after the start,
                                           applied to the treated members (indirect standardisation)
     E3       change, versus expected      ``A_T1 - effect``: the difference-in-differences counterfactual
+    E4       change, versus expected      contract benchmark: weighted base years by rate cell, updated, at a
+                                          capped ratio of risk
     E5_level level, versus peers          ``A_C1 * R_T1/R_C1``: the comparison arm's cost at the treated risk
     E5_trend change, versus expected      E1 read as a difference of trends, in percentage points
     ======== ============================ ==========================================================
 
-    Changes have the headline's interval: E3's is the headline's own; E1's is that of the sum of
-    practice-month means with E1's gradient as weights, given frozen risk (`linear_effects`). Levels have a
-    prediction interval from how far comparison organisations differ from each other (`peers`), because the
-    organisation-month model takes levels out.
+    Changes have the headline's interval: E3's is the headline's own; those of E1, E1b and E4 are those of
+    the sum of practice-month means with the gradient as weights, given frozen risk (`linear_effects`).
+    Levels have a prediction interval from how far comparison organisations differ from each other
+    (`peers`), because the organisation-month model takes levels out.
 
     Arguments
         cells: practice-months. rows: member-periods. model: the frozen cost model.
@@ -63,13 +87,16 @@ def definitions(
     cannot be worked out. Source: `docs/methods.md`, definitions of expected.
     """
     m = means(cells, spec)
+    carried = _carried(cells, pairs, m, spec)
     found = [
-        _trended(m, cells, pairs, spec),
+        carried["E1"],
+        carried["E1b"],
         _model_based(m, rows, spec),
         _counterfactual(m, did),
+        carried["E4"],
         _index_level(m, rows, model, spec),
+        _index_trend(m, carried["E1"]),
     ]
-    found.append(_index_trend(m, found[0]))
     frame = pd.DataFrame(found)
     frame["primary"] = frame["definition"] == spec.expected.primary
     primary = frame[frame["primary"]].iloc[0]
@@ -94,49 +121,82 @@ def _row(
     note: str,
     trend: float = np.nan,
     ratio: float = np.nan,
+    actual: float | None = None,
+    baseline: float | None = None,
 ) -> dict[str, object]:
-    actual = m.A["treated", 1]
+    actual = m.A["treated", 1] if actual is None else actual
+    baseline = m.A["treated", 0] if baseline is None else baseline
     lo90, hi90 = interval90 or (np.nan, np.nan)
     lo95, hi95 = interval95 or (np.nan, np.nan)
     return {
-        "definition": definition, "label": label, "compares": compares, "baseline_pmpm": m.A["treated", 0],
+        "definition": definition, "label": label, "compares": compares, "baseline_pmpm": baseline,
         "trend_ratio": trend, "risk_ratio": ratio, "expected_pmpm": expected, "actual_pmpm": actual,
         "difference_pmpm": actual - expected, "lo90": lo90, "hi90": hi90, "lo95": lo95, "hi95": hi95,
         "ae_ratio": actual / expected if expected > 0 else np.nan, "note": note,
     }  # fmt: skip
 
 
-def _trended(m: Means, cells: Cells, pairs: MonthPairs, spec: StudySpec) -> dict[str, object]:
-    """E1; its interval from the gradient of ``A_T1 - E1`` with respect to the four means, given frozen "
-    "risk."""
+def _carried(cells: Cells, pairs: MonthPairs, m: Means, spec: StudySpec) -> dict[str, dict[str, object]]:
+    """E1, E1b and E4: baselines carried forward, each with the interval of the headline's kind.
+
+    An interval is that of the sum of practice-month means with the definition's gradient as weights, given
+    frozen risk and the mix of rate cells.
+    """
+    found, weighted, reasons = {}, {}, _without(m, spec)
+    by_site, _ = arm_months.by_practice(cells, spec)
+    x = arm_months.summed(by_site)
+    for name, definition in arm_months.definitions_of(spec).items():
+        if name not in _CARRIED or name in reasons:
+            continue
+        try:
+            numbers = definition(x)
+        except ValueError as error:
+            reasons[name] = f"{error}."
+            continue
+        if np.isfinite(numbers.expected) and numbers.expected > 0:
+            found[name] = numbers
+            # Where nothing is in an arm, its gradient meets no members: both arms are one array of practices.
+            slope = arm_months.gradient(definition, x)
+            weighted[name] = (slope * by_site.exposure).sum((1, 2))
+        else:
+            reasons[name] = "The periods share no calendar month, or a mean cost is not above zero."
+    mixtures: dict[str, Mixture] = {}
+    if found:
+        fit = twfe(cells, OUTCOME, spec.estimation.covariates, first_post=spec.periods.performance.first)
+        rows = arm_months.places(cells, fit.panel.practices)
+        columns = np.searchsorted(x.months, fit.panel.months)
+        made = intervals(
+            fit,
+            member_covariance(pairs, fit.panel.months.tolist()).matrix,
+            spec,
+            mean=m.A["comparison", 0],
+            weights=np.stack([w[rows][:, columns] for w in weighted.values()]),
+            estimates=np.array([float(found[name].difference) for name in weighted]),
+        )
+        mixtures = dict(zip(weighted, made, strict=True))
+    table = {}
+    for name, (label, note) in _CARRIED.items():
+        if name in found:
+            numbers, mixture = found[name], mixtures[name]
+            table[name] = _row(
+                name, label, CHANGE, m, float(numbers.expected), mixture.ci90, mixture.ci95, note,
+                trend=float(numbers.trend), ratio=float(numbers.risk), actual=float(numbers.actual),
+                baseline=float(numbers.baseline),
+            )  # fmt: skip
+        else:
+            table[name] = _row(name, label, CHANGE, m, np.nan, None, None, reasons[name])
+    return table
+
+
+def _without(m: Means, spec: StudySpec) -> dict[str, str]:
+    """Why a definition cannot be worked out, by its id."""
+    reasons = {}
+    if spec.expected.external_trend_share is None:
+        reasons["E1b"] = "No external trend is declared (expected.external_trend_share)."
     if not all(v > 0 for v in (*m.A.values(), *m.R.values())):
-        return _row(
-            "E1", "Trended risk-adjusted baseline", CHANGE, m, np.nan, None, None,
-            "A mean cost or a mean risk is not above zero, so that no ratio exists.",
-        )  # fmt: skip
-    fit = twfe(cells, OUTCOME, spec.estimation.covariates, first_post=spec.periods.performance.first)
-    panel = fit.panel
-    weights = np.zeros(panel.members.shape)
-    for (arm, period), slope in gradient_of_e1(m).items():
-        span = spec.periods.performance if period else spec.periods.baseline
-        inside = (panel.months >= span.first) & (panel.months < span.end)
-        mask = (panel.treated == (arm == "treated"))[:, None] & inside
-        weights += mask * slope * panel.members / m.member_months[arm, period]
-    covariance = member_covariance(pairs, panel.months.tolist()).matrix
-    mixture = intervals(
-        fit,
-        covariance,
-        spec,
-        mean=m.A["comparison", 0],
-        weights=weights[None],
-        estimates=np.array([m.A["treated", 1] - m.e1]),
-    )[0]
-    return _row(
-        "E1", "Trended risk-adjusted baseline", CHANGE, m, m.e1, mixture.ci90, mixture.ci95,
-        "Own baseline times the comparison arm's trend times the growth of frozen risk; interval of the "
-        "headline's kind, given frozen risk.",
-        trend=m.trend, ratio=m.rho,
-    )  # fmt: skip
+        none = "A mean cost or a mean risk is not above zero, so that no ratio exists."
+        reasons |= dict.fromkeys(_CARRIED, none)
+    return reasons
 
 
 def _model_based(m: Means, rows: Rows, spec: StudySpec) -> dict[str, object]:

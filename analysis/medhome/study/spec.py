@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from medhome.study.arm_choices import Arms, Attribution
 from medhome.study.claims_choices import Claims, read_service_rules
 from medhome.study.deflator import read_price_index
+from medhome.study.expected_choices import Expected
 from medhome.study.outcomes import Outcomes
 from medhome.study.payment_choices import Fee
 from medhome.study.period_choices import Periods
@@ -65,12 +66,6 @@ class Risk(Section):
     model: Literal["age-sex-conditions", "age-sex", "none"] = "age-sex-conditions"
     lookback_months: int = Field(default=12, ge=1, le=36)
     min_members_per_term: int = Field(default=50, ge=1)
-
-
-class Expected(Section):
-    """Which definition of "expected" is primary, declared beforehand."""
-
-    primary: Literal["E1", "E2", "E3"] = "E3"
 
 
 class Estimation(Section):
