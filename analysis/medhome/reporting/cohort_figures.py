@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure as MplFigure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from medhome.reporting import cohort_exhibits, cohort_words, study_words, titles, words
 from medhome.reporting.cohort_exhibits import usd0
@@ -20,13 +20,12 @@ from medhome.reporting.drawing import (
     Figure,
     canvas,
     end_labels,
-    key,
-    money_ticks,
     month_span,
     quiet,
     shortened,
     study_months,
 )
+from medhome.reporting.estimate_drawings import Marks, by_size
 from medhome.study.display import WITHHELD, absent, count, month, month_short, months, number, usd_round
 from medhome.study.periods import month_index
 from medhome.study.results import Cohort, DataQuality
@@ -193,41 +192,14 @@ def organizations(cohort: Cohort, spec: StudySpec) -> Figure:
     known = frame[frame["change_pmpm"].notna() & frame["members"].notna()]
 
     def draw(width: int) -> MplFigure:
-        figure, axes = canvas(width, 340)
-        axes.grid(axis="both")
-        axes.axvline(0, color=INK, linewidth=1)
-        others, treated = known[known["arm"] != "treated"], known[known["arm"] == "treated"]
-        axes.plot(
-            others["change_pmpm"],
-            others["members"],
-            "o",
-            markerfacecolor=PAPER,
-            markeredgecolor=VERMILION,
-            markersize=7,
-            markeredgewidth=1.4,
-            linestyle="none",
-            label="Comparison organisations",
+        others, treated = (
+            Marks(dollars=f["change_pmpm"].tolist(), members=f["members"].tolist(), label=label)
+            for f, label in (
+                (known[known["arm"] != "treated"], "Comparison organisations"),
+                (known[known["arm"] == "treated"], study_words.arm_label("treated", spec)),
+            )
         )
-        axes.plot(
-            treated["change_pmpm"],
-            treated["members"],
-            "D",
-            color=BLUE,
-            markersize=9,
-            linestyle="none",
-            label=study_words.arm_label("treated", spec),
-        )
-        if known["members"].max() > 10 * known["members"].min():
-            axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: count(v)))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.set_ylabel("Members")
-        axes.set_xlabel("Change in cost, $ PMPM")
-        key(axes, columns=2 if width == WIDE else 1)
-        quiet(axes)
-        money_ticks(axes.xaxis, width)
-        return figure
+        return by_size(others, treated, width, 340, "Change in cost, $ PMPM")
 
     return Figure(
         id="fig-organizations",

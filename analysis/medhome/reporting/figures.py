@@ -19,7 +19,6 @@ from medhome.reporting.drawing import (
     PAPER,
     UNIT,
     VERMILION,
-    WIDE,
     Figure,
     before_and_after,
     canvas,
@@ -29,9 +28,9 @@ from medhome.reporting.drawing import (
     money_ticks,
     quarter_ticks,
     quiet,
-    shortened,
     study_months,
 )
+from medhome.reporting.estimate_drawings import IntervalRow, interval_rows
 from medhome.study.display import absent, count, interval, months, number, ratio, usd
 from medhome.study.published import PublishedEffect
 from medhome.study.results import DidResult, ExpectedCosts, RiskModelResult
@@ -220,52 +219,21 @@ def definitions(expected: ExpectedCosts, spec: StudySpec) -> Figure:
     frame = expected.definitions.reset_index(drop=True)
 
     def draw(width: int) -> MplFigure:
-        figure, axes = canvas(width, 60 + 44 * len(frame))
-        ends = frame[["lo95", "hi95", "difference_pmpm"]].to_numpy(dtype=float)
-        low, high = min(0.0, np.nanmin(ends)), max(0.0, np.nanmax(ends))
-        margin = 0.04 * (high - low or 1.0)
-        axes.axvline(0, color=INK, linewidth=1)
-        for i, row in enumerate(words.rows_of(frame)):
-            y = len(frame) - i - 0.7
-            colour = BLUE if row.compares == "versus expected" else VERMILION
-            if not absent(row.lo95):
-                axes.plot(
-                    [row.lo95, row.hi95],
-                    [y, y],
-                    color=colour,
-                    linewidth=2.4 if row.primary else 1.6,
-                    solid_capstyle="butt",
+        rows = []
+        for r in words.rows_of(frame):
+            change = r.compares == "versus expected"
+            rows.append(
+                IntervalRow(
+                    label=f"{words.definition_name(r.definition)} {r.label}",
+                    estimate=r.difference_pmpm,
+                    lo95=r.lo95,
+                    hi95=r.hi95,
+                    colour=BLUE if change else VERMILION,
+                    filled=r.primary,
+                    mark="o" if change else "D",
                 )
-            if not absent(row.difference_pmpm):
-                axes.plot(
-                    [row.difference_pmpm],
-                    [y],
-                    "o" if row.compares == "versus expected" else "D",
-                    markersize=9 if row.primary else 7,
-                    markeredgecolor=colour,
-                    markeredgewidth=1.6,
-                    markerfacecolor=colour if row.primary else PAPER,
-                )
-            label = shortened(
-                f"{words.definition_name(row.definition)} {row.label}", 74 if width == WIDE else 42
             )
-            label += " (no estimate)" if absent(row.difference_pmpm) else ""
-            axes.text(
-                low - margin,
-                y + 0.42,
-                label,
-                ha="left",
-                va="center",
-                color=colour,
-                fontsize=11.5,
-                fontweight="bold" if row.primary else "normal",
-            )
-        axes.set_xlim(low - margin, high + margin)
-        axes.set_ylim(0, len(frame))
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        money_ticks(axes.xaxis, width)
-        return figure
+        return interval_rows(rows, width, 60, 44, (74, 42))
 
     parts = [
         f"{r.definition}: {usd(r.difference_pmpm)}"

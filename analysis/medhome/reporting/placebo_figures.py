@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure as MplFigure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from medhome.reporting import robustness_exhibits, study_words
 from medhome.reporting import robustness_words as told
@@ -13,15 +12,14 @@ from medhome.reporting.drawing import (
     MUTE,
     PAPER,
     UNIT,
-    VERMILION,
     WIDE,
     Figure,
     canvas,
-    key,
     money_ticks,
     quiet,
     study_months,
 )
+from medhome.reporting.estimate_drawings import Marks, by_size
 from medhome.reporting.words import rows_of
 from medhome.study.display import absent, count, month_short, months, usd
 from medhome.study.results import DidResult
@@ -91,43 +89,22 @@ def placebo_arm(found: Robustness, spec: StudySpec, members: float | None) -> Fi
     known = frame[frame["estimate"].notna() & frame["members"].notna()]
 
     def draw(width: int) -> MplFigure:
-        figure, axes = canvas(width, 330)
-        axes.grid(axis="both")
-        axes.axvline(0, color=INK, linewidth=1)
-        axes.plot(
-            known["estimate"],
-            known["members"],
-            "o",
-            markerfacecolor=PAPER,
-            markeredgecolor=VERMILION,
-            markersize=7,
-            markeredgewidth=1.4,
-            linestyle="none",
-            label="Comparison organisations taken for it",
-        )
-        sizes = known["members"].tolist()
-        if not absent(found.full) and not absent(members):
-            axes.plot(
-                [found.full],
-                [members],
-                "D",
-                color=BLUE,
-                markersize=9,
-                linestyle="none",
+        own = [(e, n) for e, n in [(found.full, members)] if e is not None and n is not None]
+        return by_size(
+            Marks(
+                dollars=known["estimate"].tolist(),
+                members=known["members"].tolist(),
+                label="Comparison organisations taken for it",
+            ),
+            Marks(
+                dollars=[e for e, _ in own],
+                members=[n for _, n in own],
                 label=study_words.arm_label("treated", spec),
-            )
-            sizes.append(members)
-        if max(sizes) > 10 * min(sizes):
-            axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: count(v)))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.set_ylabel("Members")
-        axes.set_xlabel("Effect on cost, $ PMPM")
-        key(axes, columns=2 if width == WIDE else 1)
-        quiet(axes)
-        money_ticks(axes.xaxis, width)
-        return figure
+            ),
+            width,
+            330,
+            "Effect on cost, $ PMPM",
+        )
 
     return Figure(
         id="fig-placebo-arm",

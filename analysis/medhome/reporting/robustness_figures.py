@@ -27,6 +27,7 @@ from medhome.reporting.drawing import (
     shortened,
     study_months,
 )
+from medhome.reporting.estimate_drawings import IntervalRow, interval_rows
 from medhome.reporting.words import rows_of
 from medhome.study.display import absent, count, interval, number, usd
 from medhome.study.results import DidResult
@@ -46,52 +47,19 @@ def methods(found: Robustness, spec: StudySpec) -> Figure:
     frame = found.methods.reset_index(drop=True)
 
     def draw(width: int) -> MplFigure:
-        figure, axes = canvas(width, 40 + 46 * len(frame))
-        ends = frame[["lo95", "hi95", "estimate"]].to_numpy(dtype=float)
-        low, high = min(0.0, np.nanmin(ends)), max(0.0, np.nanmax(ends))
-        margin = 0.04 * (high - low or 1.0)
-        axes.axvline(0, color=INK, linewidth=1)
-        for i, row in enumerate(rows_of(frame)):
-            y = len(frame) - i - 0.7
-            colour = BLUE if row.valid else MUTE
-            if not absent(row.lo95):
-                axes.plot(
-                    [row.lo95, row.hi95],
-                    [y, y],
-                    color=colour,
-                    linewidth=2.4 if row.headline else 1.6,
-                    linestyle="-" if row.valid else (0, (4, 3)),
-                    solid_capstyle="butt",
-                )
-            if not absent(row.estimate):
-                axes.plot(
-                    [row.estimate],
-                    [y],
-                    "o",
-                    markersize=9 if row.headline else 7,
-                    markeredgecolor=colour,
-                    markeredgewidth=1.6,
-                    markerfacecolor=colour if row.headline else PAPER,
-                )
-            label = shortened(str(row.label), 84 if width == WIDE else 46)
-            label += " (not estimated)" if absent(row.estimate) else ""
-            axes.text(
-                low - margin,
-                y + 0.42,
-                label,
-                ha="left",
-                va="center",
-                color=colour,
-                fontsize=11.5 if width == WIDE else 11,
-                fontweight="bold" if row.headline else "normal",
-                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.0},
+        rows = [
+            IntervalRow(
+                label=str(r.label),
+                estimate=r.estimate,
+                lo95=r.lo95,
+                hi95=r.hi95,
+                colour=BLUE if r.valid else MUTE,
+                filled=r.headline,
+                dashed=not r.valid,
             )
-        axes.set_xlim(low - margin, high + margin)
-        axes.set_ylim(0, len(frame))
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        money_ticks(axes.xaxis, width)
-        return figure
+            for r in rows_of(frame)
+        ]
+        return interval_rows(rows, width, 40, 46, (84, 46))
 
     parts = [
         f"{r.label}: {usd(r.estimate)} ({interval(r.lo95, r.hi95)})"
