@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 import medhome
-from medhome.cli import app
-from medhome.study.problems import MedhomeError
+from front_door import typed
 
 COLUMNS = [
     "--outcome",
@@ -30,12 +28,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "methods" / "cost-models.m
 
 def cost_model(*arguments: object) -> tuple[int, str, str]:
     """Exit code, standard output and the message of ``medhome cost-model`` with these arguments."""
-    done = CliRunner().invoke(app, ["cost-model", *map(str, arguments)], catch_exceptions=True)
-    if isinstance(done.exception, MedhomeError):
-        return done.exception.exit_code, done.stdout, str(done.exception)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, done.stdout, done.stderr
+    return typed("cost-model", *arguments)
 
 
 @pytest.fixture(scope="module")

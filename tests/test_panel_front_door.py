@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from typer.testing import CliRunner
 
 import medhome
-from medhome.cli import app
+from front_door import typed
 from medhome.panels import ESTIMATORS, read_table
-from medhome.study.problems import DataProblem, MedhomeError, StudyFileError
+from medhome.study.problems import DataProblem, StudyFileError
 
 KEYS = {"estimate", "se", "ci", "p", "df", "rows", "units", "clusters", "rule", "warnings", "table"}
 COUNTIES = ["--outcome", "lemp", "--unit", "countyreal", "--time", "year", "--first-treated", "first.treat"]
@@ -33,12 +32,7 @@ ON_COUNTIES = {
 
 def did(*arguments: object) -> tuple[int, str, str]:
     """Exit code, standard output and the message of ``medhome did`` with these arguments."""
-    done = CliRunner().invoke(app, ["did", *map(str, arguments)], catch_exceptions=True)
-    if isinstance(done.exception, MedhomeError):
-        return done.exception.exit_code, done.stdout, str(done.exception)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, done.stdout, done.stderr
+    return typed("did", *arguments)
 
 
 @pytest.fixture(scope="module")

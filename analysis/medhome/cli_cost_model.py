@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json as jsonlib
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from medhome.study.problems import DataProblem
-
-Table = Annotated[Path, typer.Argument(help="the table (CSV or Parquet)", show_default=False)]
+from medhome import cli_tables
 
 
 def cost_model(
-    table: Table,
+    table: cli_tables.Table,
     outcome: Annotated[str, typer.Option("--outcome", help="column of cost", show_default=False)],
-    covariates: Annotated[
-        str, typer.Option("--covariates", metavar="A,B", help="columns of covariates, with commas")
-    ],
+    covariates: Annotated[str, cli_tables.Covariates],
     family: Annotated[
         str, typer.Option("--family", help="ols | poisson | gamma | tweedie | two-part")
     ] = "ols",
@@ -44,40 +38,30 @@ def cost_model(
     ] = 0,
     folds: Annotated[int, typer.Option("--folds", min=2, help="folds of the Copas test")] = 10,
     seed: Annotated[int, typer.Option("--seed", min=0, help="of folds and bootstrap")] = 1,
-    json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
+    json: cli_tables.Json = False,
 ) -> None:
     """Cost model of any person-year table, with specification tests and effects in dollars."""
-    from medhome import cost_model_tables, panels
+    from medhome import cost_model_tables
 
-    frame = panels.read_table(table)
-    try:
+    with cli_tables.opened(table) as frame:
         found = cost_model_tables.cost_model(
             frame,
             outcome=outcome,
-            covariates=_names(covariates),
+            covariates=cli_tables.names(covariates),
             family=family,
             weights=weights,
             cluster=cluster,
-            categorical=_names(categorical),
-            reference=_levels(reference or []),
+            categorical=cli_tables.names(categorical),
+            reference=cli_tables.pairs(reference or [], "--reference", "COLUMN=LEVEL"),
             first=first,
             second=second,
             power=_power(power),
-            recycle=_names(recycle),
+            recycle=cli_tables.names(recycle),
             draws=draws,
             folds=folds,
             seed=seed,
         )
-    except DataProblem as problem:
-        raise DataProblem(f"{table}: {problem}") from None
-    if json:
-        print(jsonlib.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
-        return
-    print(found.summary())
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(c.strip() for c in text.split(",") if c.strip())
+    cli_tables.show(found, json)
 
 
 def _power(text: str) -> float | str:
@@ -85,13 +69,3 @@ def _power(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
-
-
-def _levels(pairs: list[str]) -> dict[str, str]:
-    found = {}
-    for pair in pairs:
-        name, equals, level = pair.partition("=")
-        if not equals or not name:
-            raise typer.BadParameter(f"{pair!r}: write COLUMN=LEVEL", param_hint="--reference")
-        found[name] = level
-    return found
