@@ -19,6 +19,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from medhome.models.panels.absorb import Regression, least_squares
+from medhome.models.panels.conclusion import finished
 from medhome.models.panels.sandwich import Covariance, Inference, Rule
 from medhome.models.panels.slope import arms, cluster_cautions, known, study_warnings
 from medhome.models.panels.vcov import covariance, wald
@@ -88,21 +89,12 @@ def event_study(
     if found.joint_df_of is not None and before:
         few = found.joint(fit, np.eye(len(fit.beta))[before])
         tested |= {"htz_f": few.statistic, "htz_df": [few.df1, few.df2], "htz_p": few.p}
-    return PanelEstimate(
-        estimator="event-study",
-        estimate=headline.estimate,
-        se=headline.se,
-        ci=headline.ci,
-        ci90=headline.ci90,
-        p=headline.p,
-        df=headline.df,
-        rows=data.rows,
-        units=data.units,
-        clusters=data.clusters,
-        rule=found.rule,
-        warnings=tuple(
-            dict.fromkeys((*warnings, *fit.warnings, *found.warnings, *cluster_cautions(data, inference)))
-        ),
+    return finished(
+        "event-study",
+        data,
+        headline,
+        found.rule,
+        warnings=(*warnings, *fit.warnings, *found.warnings, *cluster_cautions(data, inference)),
         table=_table(fit, found, seen, reference),
         details={
             "event_times": seen,

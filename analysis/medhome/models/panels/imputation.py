@@ -18,7 +18,6 @@ from medhome.models.panels.sandwich import cr1, wald
 from medhome.models.panels.untreated_model import UntreatedModel
 from medhome.study.panel_data import PanelData
 from medhome.study.panel_results import PanelEstimate
-from medhome.study.problems import ModelRefusal
 
 RULE = (
     "conservative cluster sum of exact leave-in weights times residuals, effects centred by wave and time; "
@@ -41,9 +40,7 @@ def imputation(data: PanelData) -> PanelEstimate:
     >>> round(imputation(panel_from_frame(frame, "y", "id", "t", first_treated="g")).estimate, 10)
     3.75
     """
-    if not data.one_row_each:
-        raise ModelRefusal(f"a {data.unit_name} has several rows at one time: imputation needs a panel")
-    model = UntreatedModel.fit(data)
+    model = UntreatedModel.fit(data, "imputation")
     treated = ~model.untreated
     event = data.times[data.time] - data.first_treated
     times = np.unique(event[treated])

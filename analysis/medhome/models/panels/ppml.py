@@ -14,9 +14,9 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from medhome.models.panels.absorb import Effects, Regression, codes, independent, symmetric_inverse
+from medhome.models.panels.conclusion import finished
 from medhome.models.panels.sandwich import Inference, Rule, parameters
 from medhome.models.panels.slope import cluster_cautions, coefficient_table, known, study_warnings
 from medhome.models.panels.twfe import TREATED, staggered_warning
@@ -175,22 +175,14 @@ def ppml(
     if tiny.any():
         warnings.append(f"{int(tiny.sum())} zero outcomes are fitted as nearly zero: check for separation.")
     estimate, se = _dollars(fit, mu, data, use, b.estimate, inference, cluster, rule)
-    whole = Inference.of(estimate, se, b.df)
-    return PanelEstimate(
-        estimator="ppml" if family == "poisson" else "gamma",
-        estimate=estimate,
-        se=se,
-        ci=whole.ci,
-        ci90=whole.ci90,
-        p=whole.p,
-        df=whole.df,
+    return finished(
+        "ppml" if family == "poisson" else "gamma",
+        data,
+        Inference.of(estimate, se, b.df),
+        f"{found.rule}; delta method over all parameters",
         rows=int(use.sum()),
-        units=data.units,
         clusters=int(cluster.max()) + 1,
-        rule=f"{found.rule}; delta method over all parameters",
-        warnings=tuple(
-            dict.fromkeys((*warnings, *fit.warnings, *found.warnings, *cluster_cautions(data, inference)))
-        ),
+        warnings=(*warnings, *fit.warnings, *found.warnings, *cluster_cautions(data, inference)),
         table=coefficient_table(fit, found),
         details={
             "coefficient": b.estimate,
@@ -239,21 +231,3 @@ def _dollars(
         factor = 1.0 if rule == "none" else G / (G - 1) * (n - 1) / (n - K)
         variance = float((np.bincount(cluster, weights=part) ** 2).sum()) * factor
     return level * -float(np.expm1(-b)), variance**0.5
-
-
-def ratio_table(data: PanelData) -> pd.DataFrame:
-    """Weighted means of the four cells of a two-by-two study: what a saturated fit reproduces."""
-    records = []
-    for group in (False, True):
-        for after in (False, True):
-            cell = (data.group == group) & ((data.times[data.time] >= data.cohorts[0]) == after)
-            weight = data.weights[cell]
-            records.append(
-                {
-                    "group": group,
-                    "after": after,
-                    "rows": int(cell.sum()),
-                    "mean": float(weight @ data.outcome[cell] / weight.sum()),
-                }
-            )
-    return pd.DataFrame(records)

@@ -8,13 +8,15 @@ warned about in the same words whichever estimator is chosen.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from medhome.models.panels.absorb import Regression
-from medhome.models.panels.permutation import cluster_paths, randomization
+from medhome.models.panels.conclusion import finished
+from medhome.models.panels.permutation import randomization
 from medhome.models.panels.vcov import (
     Covariance,
     Inference,
@@ -156,16 +158,17 @@ def slope_estimate(
         fit, inference if inference in ("iid", "hc1", "cr1", "cr2", "cr3") else fallback, data.cluster, rule
     )
     each: Inference = base.of(fit, name)
-    p, ci, ci90, words, df = each.p, each.ci, each.ci90, base.rule, each.df
+    words = base.rule
     more = dict(details or {})
     if inference == "wild":
         boot = wild_cluster(fit, data.cluster, name, seed=seed)
-        p, ci, ci90, words = boot.p, boot.ci, boot.ci90, f"{boot.rule}; se: {base.rule}"
+        each = replace(each, p=boot.p, ci=boot.ci, ci90=boot.ci90)
+        words = f"{boot.rule}; se: {base.rule}"
         more |= {"t": boot.t, "draws": boot.draws, "exact": boot.exact}
     elif inference == "randomization":
         nan = float("nan")
         test = randomization(data, effects or {}, covariates=covariates, seed=seed)
-        p, ci, ci90, df = test.p, (nan, nan), (nan, nan), nan
+        each = replace(each, p=test.p, ci=(nan, nan), ci90=(nan, nan), df=nan)
         words = f"{test.rule}; se: {base.rule}"
         more |= {
             "assignments": test.assignments,
@@ -180,30 +183,13 @@ def slope_estimate(
             "largest_partial_leverage": float(influence.table["partial_leverage"].max()),
         }
         warnings = (*warnings, *(w for w in influence.warnings if w not in warnings))
-    return PanelEstimate(
-        estimator=estimator,
-        estimate=each.estimate,
-        se=each.se,
-        ci=ci,
-        ci90=ci90,
-        p=p,
-        df=df,
+    return finished(
+        estimator,
+        data,
+        each,
+        words,
         rows=fit.rows,
-        units=data.units,
-        clusters=data.clusters,
-        rule=words,
-        warnings=tuple(
-            dict.fromkeys((*warnings, *fit.warnings, *base.warnings, *cluster_cautions(data, inference)))
-        ),
+        warnings=(*warnings, *fit.warnings, *base.warnings, *cluster_cautions(data, inference)),
         table=coefficient_table(fit, base),
         details=more,
     )
-
-
-def assigned_by_cluster(data: PanelData) -> bool:
-    """Whether all units of every cluster start together, so that clusters are what was assigned."""
-    try:
-        cluster_paths(data)
-    except ModelRefusal:
-        return False
-    return True

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from medhome.models.panels.conclusion import finished
 from medhome.models.panels.sandwich import Inference
 from medhome.models.panels.slope import known, study_warnings
 from medhome.models.synthetic_did import (
@@ -86,20 +87,14 @@ def synthetic(
                 "One treated unit: the placebo error is that of comparison units, and is wrong by as much as "
                 "the treated unit's noise differs from theirs."
             )
-    each = Inference.of(fit.estimate, se, float("inf"))
-    return PanelEstimate(
-        estimator="synthetic-did" if method == "sdid" else "synthetic-control" if method == "sc" else "did",
-        estimate=each.estimate,
-        se=each.se,
-        ci=each.ci,
-        ci90=each.ci90,
-        p=each.p if p is None else p,
-        df=each.df,
-        rows=data.rows,
-        units=data.units,
+    return finished(
+        "synthetic-did" if method == "sdid" else "synthetic-control" if method == "sc" else "did",
+        data,
+        Inference.of(fit.estimate, se, float("inf")),
+        rule,
         clusters=data.units,
-        rule=rule,
-        warnings=tuple(dict.fromkeys(warnings)),
+        p=p,
+        warnings=warnings,
         table=_table(fit, names[~treated], data.times[:before]),
         details=details,
     )

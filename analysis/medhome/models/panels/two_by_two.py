@@ -9,12 +9,14 @@ Source: ``docs/methods/panel-estimators.md``, two by two.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from medhome.models.panels.absorb import codes, least_squares
+from medhome.models.panels.conclusion import finished
 from medhome.models.panels.doubly_robust import (
     INFLUENCES,
     CellEffects,
@@ -153,12 +155,8 @@ def _regression(
         details={"method": "regression", "form": "panel" if panel else "repeated cross-section"},
     )
     coefficients = found.table.to_dict("records")
-    return PanelEstimate(
-        **{
-            **vars(found),
-            "table": cells(data, after),
-            "details": {**found.details, "coefficients": coefficients},
-        }
+    return replace(
+        found, table=cells(data, after), details={**found.details, "coefficients": coefficients}
     )
 
 
@@ -217,23 +215,17 @@ def _weighted(
             f"{found.trimmed} comparison rows with a propensity of 0.995 or more left out.",
         )
     se = influence_error(found.influence[:, 0], cluster if inference == "cr1" else None)
-    each = Inference.of(float(found.att[0]), se, math.inf)
-    groups = len(np.unique(codes(cluster)))
-    return PanelEstimate(
-        estimator="did2x2",
-        estimate=each.estimate,
-        se=each.se,
-        ci=each.ci,
-        ci90=each.ci90,
-        p=each.p,
-        df=each.df,
-        rows=rows,
-        units=len(used) if panel else data.units,
-        clusters=groups,
-        rule=f"influence function, {'summed by cluster' if inference == 'cr1' else 'by row or unit'}, no "
+    return finished(
+        "did2x2",
+        data,
+        Inference.of(float(found.att[0]), se, math.inf),
+        f"influence function, {'summed by cluster' if inference == 'cr1' else 'by row or unit'}, no "
         "small-sample factor; normal"
         + (f"; {INFLUENCES[influence]}" if method.startswith("dr") and not panel else ""),
-        warnings=tuple(dict.fromkeys((*warnings, *cluster_cautions(data, inference)))),
+        rows=rows,
+        units=len(used) if panel else data.units,
+        clusters=len(np.unique(codes(cluster))),
+        warnings=(*warnings, *cluster_cautions(data, inference)),
         table=cells(data, after),
         details={**details, "trimmed": found.trimmed},
     )

@@ -16,7 +16,6 @@ from medhome.models.panels.imputation import one_unit_waves
 from medhome.models.panels.untreated_model import UntreatedModel
 from medhome.study.panel_data import PanelData
 from medhome.study.panel_results import PanelEstimate
-from medhome.study.problems import ModelRefusal
 
 RULE = "cluster sum of the moments of both stages (GMM), no small-sample factor; normal"
 
@@ -35,9 +34,7 @@ def two_stage(data: PanelData) -> PanelEstimate:
     >>> round(two_stage(panel_from_frame(frame, "y", "id", "t", first_treated="g")).estimate, 10)
     3.75
     """
-    if not data.one_row_each:
-        raise ModelRefusal(f"a {data.unit_name} has several rows at one time: two_stage needs a panel")
-    model = UntreatedModel.fit(data)
+    model = UntreatedModel.fit(data, "two-stage")
     estimate, covariance = _second_stage(data, model, data.treated[:, None])
     event = data.times[data.time] - np.where(data.group, data.first_treated, np.inf)
     finite = np.unique(event[np.isfinite(event)])

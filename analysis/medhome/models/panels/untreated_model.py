@@ -35,8 +35,11 @@ class UntreatedModel:
     _inverse: np.ndarray
 
     @classmethod
-    def fit(cls, data: PanelData) -> UntreatedModel:
-        """Fits the model; `ModelRefusal` names units and times whose untreated outcome is not identified."""
+    def fit(cls, data: PanelData, estimator: str) -> UntreatedModel:
+        """Fits the model for the estimator named; `ModelRefusal` where the data are no panel, and where it
+        names units and times whose untreated outcome is not identified."""
+        if not data.one_row_each:
+            raise ModelRefusal(f"a {data.unit_name} has several rows at one time: {estimator} needs a panel")
         untreated = data.treated == 0
         if not (data.treated == 1).any():
             raise ModelRefusal(f"no {data.unit_name} is treated at a time that the data hold")
