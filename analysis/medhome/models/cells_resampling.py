@@ -88,21 +88,6 @@ def leave_one_out(fit: CellsFit) -> np.ndarray:
     return Blocks.of(fit).solve(1.0 - np.eye(fit.clusters))
 
 
-def jackknife_covariance(fit: CellsFit) -> np.ndarray:
-    """(K, K) CR3: (G-1)/G times the sum of squares of leave-one-out deviations from the estimate.
-
-    Raises `ModelRefusal` when a coefficient cannot be had without some cluster.
-    """
-    deviation = leave_one_out(fit) - fit.coefficients
-    if not np.isfinite(deviation).all():
-        place = int(np.flatnonzero(~np.isfinite(deviation).all(axis=1))[0])
-        raise ModelRefusal(
-            f"cluster jackknife: without {fit.cluster_labels[place]} the effect cannot be told; it is the "
-            "only cluster with it"
-        )
-    return (fit.clusters - 1) / fit.clusters * deviation.T @ deviation
-
-
 def bootstrap(fit: CellsFit, draws: int = 2000, seed: int = 0) -> np.ndarray:
     """(draws, K) coefficients with the fit's clusters drawn with replacement (pairs cluster bootstrap).
 

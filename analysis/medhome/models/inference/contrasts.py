@@ -38,10 +38,6 @@ class Contrasts:
     def treated_count(self) -> int:
         return int(self.treated.sum())
 
-    @property
-    def comparison_count(self) -> int:
-        return int((~self.treated).sum())
-
     def effect(self, size: np.ndarray | None = None) -> float:
         """Weighted mean change of the treated less that of the comparisons."""
         return float(self.weights(size) @ self.change)
