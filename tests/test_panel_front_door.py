@@ -135,6 +135,23 @@ def test_what_cannot_be_answered_is_said_with_its_code(tmp_path, arguments, code
     assert found == code and words in message, message
 
 
+def test_triple_difference_is_reached_by_its_column(tmp_path):
+    """A rise of 3 in the affected of the treated alone; 1 in all of the treated, 2 in all of the affected."""
+    rows = [(8 * g + 4 * s + k, t, g, s, 1.0 * g + s + k + t * (g + 2 * s + 3 * g * s) + (k * t % 2) / 4)
+            for g in (0, 1) for s in (0, 1) for k in range(4) for t in (0, 1)]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["u", "t", "g", "s", "y"])
+    frame["d"] = frame["g"] * frame["t"]
+    frame.sample(frac=1, random_state=1).to_csv(tmp_path / "table.csv", index=False)
+    columns = ["--outcome", "y", "--unit", "u", "--time", "t", "--treated", "d", "--json"]
+    triple = [*columns, "--estimator", "triple-difference"]
+    code, out, _ = did(tmp_path / "table.csv", *triple, "--affected", "s")
+    assert code == 0
+    assert_allclose(json.loads(out)["estimate"], 3.0)
+    for arguments, words in ((triple, "needs affected"), ([*columns, "--affected", "s"], "not of twfe")):
+        code, _, message = did(tmp_path / "table.csv", *arguments)
+        assert code == 2 and words in message, message
+
+
 def test_a_file_that_is_no_table_is_named(tmp_path):
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 not really")
     for name in ("absent.csv", "broken.parquet"):

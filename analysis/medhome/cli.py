@@ -217,7 +217,7 @@ app.command(
     epilog="Example:  medhome did counties.csv --outcome employment --unit county --time year "
     "--first-treated raised --estimator callaway-santanna\n\n"
     "Estimators: did2x2, twfe, event-study, callaway-santanna, sun-abraham, imputation, two-stage, etwfe, "
-    "synthetic-did, bacon, ppml (docs/panels.md)"
+    "synthetic-did, bacon, ppml, triple-difference (docs/panels.md)"
 )(cli_panels.did)
 app.command(
     epilog="Example:  medhome validate --data shared/data --out reports\n\n"

@@ -32,6 +32,10 @@ def did(
     cluster: Annotated[
         str | None, typer.Option("--cluster", help="column of clusters; the unit when left out")
     ] = None,
+    affected: Annotated[
+        str | None,
+        typer.Option("--affected", help="triple-difference: column that is 1 in rows that could change"),
+    ] = None,
     inference: Annotated[
         str | None, typer.Option("--inference", help="cr1 | cr2 | cr3 | wild | randomization")
     ] = None,
@@ -56,6 +60,7 @@ def did(
             covariates=cli_tables.names(covariates),
             weights=weights,
             cluster=cluster,
+            affected=affected,
             control=control,
             inference=inference,
             **_options(option or []),

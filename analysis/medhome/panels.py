@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ ESTIMATORS: dict[str, tuple[str, str]] = {
     "synthetic-did": ("synthetic", "synthetic"),
     "bacon": ("bacon", "bacon"),
     "ppml": ("ppml", "ppml"),
+    "triple-difference": ("triple", "triple_difference"),
 }
 """Each estimator's name, and the module of `medhome.models.panels` and the function that hold it."""
 
@@ -44,6 +46,7 @@ def did(
     covariates: Sequence[str] = (),
     weights: str | None = None,
     cluster: str | None = None,
+    affected: str | None = None,
     **options: Any,
 ) -> PanelEstimate:
     """Did the outcome of treated units move against the others when treatment began?
@@ -51,8 +54,9 @@ def did(
     frame: one row per unit and time (several rows of a unit at one time are a repeated cross-section).
     outcome, unit, time: columns. treated: a column that is 1 in the rows under treatment (for "did2x2" with
     two times also 1 in both for the treated group); first_treated: a column with the first treated time, 0,
-    empty or inf for never. estimator: a key of `ESTIMATORS`. cluster: default the unit. options: the
-    estimator's own (control, inference, aggregate, seed, ...).
+    empty or inf for never. estimator: a key of `ESTIMATORS`. cluster: default the unit. affected: for
+    "triple-difference" alone, a column that is 1 in rows of the subgroup that treatment could change and 0 in
+    those that it could not. options: the estimator's own (control, inference, aggregate, seed, ...).
 
     Raises `StudyFileError` for an estimator or option that does not exist, `DataProblem` for a table that
     cannot be read as a panel, `ModelRefusal` where the estimator has no answer.
@@ -75,12 +79,22 @@ def did(
         raise StudyFileError(
             f"{estimator} has no option {unknown[0]!r}; its options are {', '.join(known) or 'none'}"
         )
+    if (affected is not None) != (estimator == "triple-difference"):
+        raise StudyFileError(
+            "triple-difference needs affected: the column that is 1 in rows of the subgroup that could change"
+            if affected is None
+            else f"affected is an option of triple-difference, not of {estimator}"
+        )
     data = panel_from_frame(
         *_started(frame, time, treated, first_treated, outcome, unit, estimator),
-        covariates=tuple(covariates),
+        covariates=(*covariates, *([affected] if affected else ())),
         weights=weights,
         cluster=cluster,
     )
+    if affected:
+        names, x = data.covariate_names[:-1], data.covariates
+        asked["affected"] = x[:, -1]
+        data = replace(data, covariates=x[:, :-1], covariate_names=names)
     return run(data, **asked)
 
 
