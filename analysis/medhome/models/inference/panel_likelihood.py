@@ -105,83 +105,119 @@ def grid_likelihood(panel: OrganizationMonths, runs: np.ndarray, mean: float, en
     """Restricted log likelihood and GLS effect of panels (N, J, T) at every (sigma, rho).
 
     For a given rho, V_j = L (sigma^2 + Lambda_j) L' in the eigenvectors of L^-1 S_j L^-T (R = L L'), so one
-    eigen-decomposition an organisation serves every sigma.
+    eigen-decomposition serves every sigma, and every organisation whose members by month are in proportion:
+    their sums over months are taken together (`_Alike`).
     """
     shares = np.linspace(0.0, end, round(end / GRID_STEP) + 1)
-    J, T = panel.y.shape
-    after, first = panel.after, int((~panel.after).sum())
+    T = panel.y.shape[1]
     columns = panel.columns()
-    size = T + int(after.sum())
+    size = T + int(panel.after.sum())
     null = _null_space(panel, columns, size)
     used = np.zeros(size, dtype=bool)
     used[columns[panel.present]] = True
-    target = _mean_effect(size, T, first, used)
+    target = _mean_effect(size, T, int((~panel.after).sum()), used)
     count = np.maximum(panel.present.sum(1), 1)
     centred = np.where(panel.present, runs - runs.sum(2, keepdims=True) / count[:, None], 0.0)
-    inverse_root = np.where(panel.present, 1 / np.sqrt(np.where(panel.present, panel.members, 1.0)), 0.0)
+    alike = _Alike.of(panel)
 
-    points: list[tuple[float, float]] = []
-    loglik: list[np.ndarray] = []
-    gls: list[np.ndarray] = []
-    var_gls: list[float] = []
-    for rho in AUTOCORRELATIONS:
-        drift = correlation(panel.months, rho)
-        # rotations: rows of B_j with V_j^-1 = B_j' diag(1 / (sigma^2 + lambda_j)) B_j, zero where no members
-        rotation, spectrum = np.zeros((J, T, T)), np.ones((J, T))
-        log_root = np.zeros(J)
-        for j in np.flatnonzero(panel.present.any(1)):
-            seen = panel.present[j]
-            lower = linalg.cholesky(drift[np.ix_(seen, seen)], lower=True)
-            scale = inverse_root[j, seen]
-            sampling = panel.covariance[np.ix_(seen, seen)] * np.outer(scale, scale)
-            half = linalg.solve_triangular(lower, sampling, lower=True)
-            values, vectors = np.linalg.eigh(linalg.solve_triangular(lower, half.T, lower=True))
-            kept = slice(0, len(values))
-            rotation[j, kept][:, seen] = linalg.solve_triangular(lower, vectors, lower=True, trans="T").T
-            spectrum[j, kept] = np.maximum(values, 0.0)
-            log_root[j] = 2 * np.log(np.diag(lower)).sum()
-        live = np.arange(T) < panel.present.sum(1)[:, None]
-        ones = rotation.sum(2)  # B_j 1
-        some = panel.present.any(1)
-        turned = np.einsum("jkt,njt->njk", rotation, centred)
-        stacks = [(arm, rotation[arm].reshape(-1, T)) for arm in (panel.treated, ~panel.treated)]
-        for share in shares:
-            scale2 = np.where(live, (share * mean) ** 2 + spectrum, 1.0)
-            if (scale2 <= 0).any():
-                # No organisation shocks and a singular member covariance: the density does not exist.
-                points.append((share, rho))
-                loglik.append(np.full(len(runs), -np.inf))
-                gls.append(np.zeros(len(runs)))
-                var_gls.append(0.0)
-                continue
-            precision = live / scale2
-            toward = np.einsum("jkt,jk->jt", rotation, precision * ones)  # V^-1 1
-            total = np.where(some, (precision * ones**2).sum(1), 1.0)  # 1'V^-1 1
-            root = toward / np.sqrt(total)[:, None]
-            along = np.einsum("njk,jk->nj", turned, precision * ones) / np.sqrt(total)
-            H, g = np.zeros((size, size)), np.zeros((len(runs), size))
-            for arm, stack in stacks:
-                index = columns[np.argmax(arm)]
-                H[np.ix_(index, index)] += stack.T @ (precision[arm].reshape(-1, 1) * stack)
-                H[np.ix_(index, index)] -= root[arm].T @ root[arm]
-                g[:, index] += (turned[:, arm] * precision[arm]).reshape(len(runs), -1) @ stack
-                g[:, index] -= along[:, arm] @ root[arm]
-            log_pdet, solved, solved_target = _solve(H, g, target, null)
-            quadratic = (turned**2 * precision).sum((1, 2)) - (along**2).sum(1) - (g * solved).sum(1)
-            log_det = log_root.sum() + np.log(scale2).sum() + np.log(total).sum()
-            points.append((share, rho))
-            loglik.append(-0.5 * (log_det + log_pdet + quadratic))
-            gls.append(solved @ target)
-            var_gls.append(float(target @ solved_target))
-    where = np.array(points)
-    order = np.lexsort((where[:, 1], where[:, 0]))
+    n = len(runs)
+    loglik = np.full((len(AUTOCORRELATIONS), len(shares), n), -np.inf)
+    gls, var_gls = np.zeros_like(loglik), np.zeros(loglik.shape[:2])
+    for r, rho in enumerate(AUTOCORRELATIONS):
+        turned, log_root = [], 0.0
+        for group in alike:
+            group.rotate(panel.covariance, correlation(panel.months, rho))
+            log_root += group.log_root * len(group.who)
+            turned.append(np.matmul(centred[:, group.who], group.rotation.T))  # (N, A, K)
+        # No organisation shocks and a singular member covariance: the density does not exist.
+        exists = (shares * mean) ** 2 + min(float(g.spectrum.min()) for g in alike) > 0
+        sigma2 = (shares[exists] * mean) ** 2
+        H, g = np.zeros((len(sigma2), size, size)), np.zeros((len(sigma2), n, size))
+        log_det, quadratic = np.full(len(sigma2), log_root), np.zeros((len(sigma2), n))
+        for group, z in zip(alike, turned, strict=True):
+            rotation, ones = group.rotation, group.rotation.sum(1)  # B 1
+            scale2 = sigma2[:, None, None] + group.spectrum  # (S, A, K)
+            precision = 1 / scale2
+            total = precision @ ones**2  # (S, A) 1'V^-1 1
+            root = (precision * ones) @ rotation / np.sqrt(total)[..., None]  # (S, A, T) V^-1 1
+            by_month = z.transpose(2, 0, 1)  # (K, N, A)
+            along = np.matmul(z.transpose(1, 0, 2), (precision * ones).transpose(1, 2, 0)).transpose(2, 1, 0)
+            along = along / np.sqrt(total)[:, None]  # (S, N, A)
+            index = columns[group.who[0]]
+            summed = precision.sum(1)[:, :, None] * rotation
+            block = rotation.T @ summed - root.transpose(0, 2, 1) @ root
+            H[:, index[:, None], index[None, :]] += block
+            toward = np.matmul(by_month, precision.transpose(2, 1, 0)).transpose(2, 1, 0)  # (S, N, K)
+            g[:, :, index] += toward @ rotation - along @ root
+            flat = precision.reshape(len(sigma2), -1)
+            quadratic += (z.reshape(n, -1) ** 2 @ flat.T).T - (along**2).sum(2)
+            log_det += np.log(scale2).sum((1, 2)) + np.log(total).sum(1)
+        log_pdet, solved, solved_target = _solve(H, g, target, null)
+        quadratic -= (g * solved).sum(2)
+        loglik[r, exists] = -0.5 * ((log_det + log_pdet)[:, None] + quadratic)
+        gls[r, exists] = solved @ target
+        var_gls[r, exists] = solved_target @ target
+    # sigma varies slowest: (S, R) and its flat order.
     return Grid(
-        sigma_share=where[order, 0],
-        rho=where[order, 1],
-        loglik=np.array(loglik)[order].T,
-        gls=np.array(gls)[order].T,
-        var_gls=np.array(var_gls)[order],
+        sigma_share=np.repeat(shares, len(AUTOCORRELATIONS)),
+        rho=np.tile(AUTOCORRELATIONS, len(shares)),
+        loglik=loglik.transpose(2, 1, 0).reshape(n, -1),
+        gls=gls.transpose(2, 1, 0).reshape(n, -1),
+        var_gls=var_gls.T.reshape(-1),
     )
+
+
+@dataclass
+class _Alike:
+    """Organisations of one arm, present in the same months, whose members by month are in proportion.
+
+    who: (A,) positions. scale: (T,) one over the root of members, as a share of its largest; size: (A,) the
+    largest. After `rotate`: rotation (K, T), rows of B with V_j^-1 = B' diag(1 / (sigma^2 + lambda_j)) B and
+    K months with members; spectrum (A, K) the lambda_j; log_root the log determinant of R.
+    """
+
+    who: np.ndarray
+    seen: np.ndarray
+    scale: np.ndarray
+    size: np.ndarray
+    rotation: np.ndarray
+    spectrum: np.ndarray
+    log_root: float = 0.0
+
+    @classmethod
+    def of(cls, panel: OrganizationMonths) -> list[_Alike]:
+        """Every organisation with members, once."""
+        inverse_root = np.where(panel.present, 1 / np.sqrt(np.where(panel.present, panel.members, 1.0)), 0.0)
+        largest = inverse_root.max(1)
+        some = np.flatnonzero(panel.present.any(1))
+        scale = inverse_root[some] / largest[some, None]
+        kinds, where = np.unique(
+            np.column_stack([panel.treated[some], scale]), axis=0, return_inverse=True
+        )
+        nothing = np.zeros((0, 0))
+        return [
+            cls(
+                who=(who := some[where.reshape(-1) == k]),
+                seen=kind[1:] > 0,
+                scale=kind[1:],
+                size=largest[who],
+                rotation=nothing,
+                spectrum=nothing,
+            )
+            for k, kind in enumerate(kinds)
+        ]
+
+    def rotate(self, covariance: np.ndarray, drift: np.ndarray) -> None:
+        """Set rotation and spectrum for one correlation (T, T) of an organisation's months."""
+        cut = np.ix_(self.seen, self.seen)
+        lower = linalg.cholesky(drift[cut], lower=True)
+        sampling = covariance[cut] * np.outer(self.scale[self.seen], self.scale[self.seen])
+        half = linalg.solve_triangular(lower, sampling, lower=True)
+        values, vectors = np.linalg.eigh(linalg.solve_triangular(lower, half.T, lower=True))
+        self.rotation = np.zeros((len(values), len(self.seen)))
+        self.rotation[:, self.seen] = linalg.solve_triangular(lower, vectors, lower=True, trans="T").T
+        self.spectrum = self.size[:, None] ** 2 * np.maximum(values, 0.0)
+        self.log_root = float(2 * np.log(np.diag(lower)).sum())
 
 
 def _mean_effect(size: int, T: int, first: int, used: np.ndarray) -> np.ndarray:
@@ -210,13 +246,17 @@ def _null_space(panel: OrganizationMonths, columns: np.ndarray, size: int) -> np
 
 def _solve(
     H: np.ndarray, g: np.ndarray, target: np.ndarray, null: np.ndarray
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Log pseudo-determinant of H, and H^+ applied to the rows of g and to the target."""
-    level = np.trace(H) / len(H)
-    factor = linalg.cho_factor(H + level * (null @ null.T), lower=True)
-    log_pdet = 2 * np.log(np.diag(factor[0])).sum() - null.shape[1] * np.log(level)
-    inside = target - null @ (null.T @ target)
-    return float(log_pdet), linalg.cho_solve(factor, g.T).T, linalg.cho_solve(factor, inside)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log pseudo-determinants (S,) of H (S, M, M), and H^+ applied to the rows of g (S, N, M) and to the
+    target (M,)."""
+    level = np.trace(H, axis1=1, axis2=2) / H.shape[1]
+    whole = H + level[:, None, None] * (null @ null.T)
+    root = np.linalg.cholesky(whole)
+    log_pdet = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(1) - null.shape[1] * np.log(level)
+    inside = np.broadcast_to(target - null @ (null.T @ target), (len(H), 1, len(target)))
+    right = np.concatenate([g, inside], axis=1).transpose(0, 2, 1)
+    solved = np.linalg.solve(whole, right).transpose(0, 2, 1)
+    return log_pdet, solved[:, :-1], solved[:, -1]
 
 
 def correlation(months: np.ndarray, rho: float) -> np.ndarray:
