@@ -13,7 +13,7 @@ from test_did import FIRST, study, world
 
 from medhome.models import did, robustness, trend_bounds
 from medhome.models.inference.random_effects import re_panel
-from medhome.models.sensitivity.placebos import placebo_arm
+from medhome.models.sensitivity.placebos import leave_one_out, placebo_arm
 from medhome.models.sensitivity.refits import Refits
 from medhome.models.twfe import fit_panel
 from medhome.study.problems import ModelRefusal
@@ -77,7 +77,7 @@ def test_quarters_taken_jointly_are_those_of_the_event_study(refits):
 
 def test_quarters_that_are_missing_are_named(refits):
     panel = refits.panel
-    gap = (panel.months < START) | (panel.months >= START + 3)
+    gap = (panel.months < START + 3) | (panel.months >= START + 6)
     members = np.where(gap[None, :], panel.members, np.where(panel.treated[:, None], 0.0, panel.members))
     holed = dataclasses.replace(refits, panel=dataclasses.replace(panel, members=members))
     with pytest.raises(ModelRefusal, match="quarters in a row"):
@@ -140,8 +140,18 @@ def test_what_a_study_cannot_answer_is_a_reason_and_not_a_failure():
     assert np.isnan(refused["estimate"]) and "three untreated units" in refused["reading"]
 
 
-def test_a_washout_leaves_no_quarters_in_a_row():
+def test_bounds_reach_over_a_washout_and_say_so():
     rows = world(before=15, after=16, organizations=5, members=6)
     found = described(rows, study(before=15, after=13, washout=3))
-    assert "quarters in a row" in found.reasons["bounds"]
-    assert found.bounds.empty and len(found.placebo_arm) == 4
+    assert "bounds" not in found.reasons
+    assert found.breakdowns["rule"].str.contains("1 quarter of the washout has no estimate").all()
+    assert found.breakdowns["label"].str.endswith("the washout").all()
+
+
+def test_without_one_organisation_under_the_shocks_of_all(refits):
+    assert refits.under_shocks_of_all(refits.panel) == pytest.approx(refits.effect(), nan_ok=True)
+    anew = leave_one_out(refits, "organization").frame
+    found = leave_one_out(refits, "organization", shocks_of_all=True).frame
+    assert_allclose(found["estimate"], anew["estimate"])
+    ratio = (found["se"] / anew["se"]).dropna()
+    assert len(ratio) == 5 and ratio.between(0.5, 2).all() and not np.allclose(ratio, 1)

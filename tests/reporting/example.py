@@ -752,6 +752,7 @@ def robustness(smallest: float = 480.0) -> Robustness:
         ],
         columns=["label", "arm", "members", "estimate", "why"],
     )
+    organizations = with_interval(organizations.assign(se=[NAN, 12.1, 12.4, 13.0]))
     practices = pd.DataFrame(
         [
             ("Program, practice 01", "treated", 9_000.0, -2.2, ""),

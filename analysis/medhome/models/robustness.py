@@ -26,6 +26,7 @@ from medhome.study.spec import StudySpec
 
 OUTCOME = "allowed_capped"
 LEFT_OUT = ["label", "arm", "members", "estimate", "change", "why"]
+WITH_INTERVAL = [*LEFT_OUT[:-1], "se", "lo90", "hi90", "lo95", "hi95", "why"]
 
 
 def describe(
@@ -62,7 +63,7 @@ def describe(
         reasons["placebo_starts"] = starts.why
     else:
         found["placebo_starts"] = starts.frame.rename(columns={"start": "month"})
-    without = leave_one_out(refits, "organization", intervals=False)
+    without = leave_one_out(refits, "organization", shocks_of_all=True)
     found["full"] = without.full
     found["organizations"] = _organizations(without, labels, members)
     found["practices"] = _practices(leave_one_out(refits, "practice"), refits.panel, labels)
@@ -79,7 +80,7 @@ def _organizations(
 ) -> pd.DataFrame:
     frame = without.frame
     names = [labels[o, a] for o, a in zip(frame["organization_id"], frame["arm"], strict=True)]
-    return frame.assign(label=names, members=[members[n] for n in names])[LEFT_OUT]
+    return frame.assign(label=names, members=[members[n] for n in names])[WITH_INTERVAL]
 
 
 def _practices(

@@ -35,7 +35,8 @@ class JointQuarters:
     """The quarters of an event study taken jointly.
 
     quarters: (K,) event quarters without the reference, ascending; beta: (K,) dollars PMPM; sigma: (K, K);
-    pre, post: how many stand before the reference and after it.
+    pre, post: how many stand before the reference and after it; gap: quarters between it and the first after
+    it that hold no month (the washout).
     """
 
     quarters: tuple[int, ...]
@@ -43,20 +44,22 @@ class JointQuarters:
     sigma: np.ndarray
     pre: int
     post: int
+    gap: int = 0
 
 
 def joint_quarters(refits: Refits, start: int) -> JointQuarters:
     """The event study of a study's practice-months with the joint covariance of its quarters.
 
-    start: month index in which quarter 0 begins. Raises `ModelRefusal` where quarters are missing, so that
-    they are not equally spaced.
+    start: month index in which quarter 0 begins. Raises `ModelRefusal` where quarters are missing before the
+    start, or between those after it, so that they are not equally spaced.
     """
     panel, first_post = refits.panel, refits.first_post
     quarters = Quarters.of(panel, start, first_post)
-    every = tuple(sorted((*quarters.estimated, quarters.reference)))
-    if every != tuple(range(every[0], every[-1] + 1)):
+    before = (*(q for q in quarters.estimated if q < quarters.reference), quarters.reference)
+    after = tuple(q for q in quarters.estimated if q > quarters.reference)
+    if any(len(side) and side != tuple(range(side[0], side[-1] + 1)) for side in (before, after)):
         raise ModelRefusal(
-            "bounds on trends need quarters in a row; some lack members of an arm, or lie in the washout"
+            "bounds on trends need quarters in a row on each side of the start; some lack members of an arm"
         )
     main = fit_panel(panel, {"effect": (panel.months >= first_post).astype(float)})
     months = OrganizationMonths.of(main, first_post)
@@ -77,14 +80,27 @@ def joint_quarters(refits: Refits, start: int) -> JointQuarters:
         sampling_variance=fit.sampling_variance(refits.covariance),
         prior_scale=refits.prior_scale,
     )
-    before = sum(q < quarters.reference for q in quarters.estimated)
     return JointQuarters(
         quarters=quarters.estimated,
         beta=fit.coefficients,
         sigma=found.drift_covariance + fit.sampling_covariance(refits.covariance),
-        pre=before,
-        post=len(quarters.estimated) - before,
+        pre=len(before) - 1,
+        post=len(after),
+        gap=after[0] - quarters.reference - 1 if after else 0,
     )
+
+
+def washed_out(gap: int) -> list[str]:
+    """What quarters without months after the start mean for bounds; empty where there are none.
+
+    >>> washed_out(1)
+    ['1 quarter of the washout has no estimate; trends may part in it as in any other']
+    """
+    if not gap:
+        return []
+    quarters, have = ("quarter", "has") if gap == 1 else ("quarters", "have")
+    in_it = "it as in any other" if gap == 1 else "each of them as in any other"
+    return [f"{gap} {quarters} of the washout {have} no estimate; trends may part in {in_it}"]
 
 
 def bounds(joint: JointQuarters) -> Mapping[str, pd.DataFrame]:
@@ -93,14 +109,17 @@ def bounds(joint: JointQuarters) -> Mapping[str, pd.DataFrame]:
     Raises `ModelRefusal` as `sensitivity` does.
     """
     steps, breakdowns = [], []
+    labels = {e: t.replace("the start", "the washout") if joint.gap else t for e, t in LABELS.items()}
     for kind in KINDS:
         for effect in EFFECTS:
-            found = sensitivity(joint.beta, joint.sigma, joint.pre, joint.post, kind=kind, effect=effect)
+            found = sensitivity(
+                joint.beta, joint.sigma, joint.pre, joint.post, kind=kind, effect=effect, gap=joint.gap
+            )
             steps += [
                 {
                     "kind": kind,
                     "effect": effect,
-                    "label": LABELS[effect],
+                    "label": labels[effect],
                     "step": step,
                     "m": m,
                     "unit": UNITS[kind],
@@ -114,7 +133,7 @@ def bounds(joint: JointQuarters) -> Mapping[str, pd.DataFrame]:
                 {
                     "kind": kind,
                     "effect": effect,
-                    "label": LABELS[effect],
+                    "label": labels[effect],
                     "estimate": found.estimate,
                     "se": found.se,
                     "lo90": low90,
@@ -125,7 +144,7 @@ def bounds(joint: JointQuarters) -> Mapping[str, pd.DataFrame]:
                     "unit": UNITS[kind],
                     "pre": found.pre,
                     "post": found.post,
-                    "rule": "; ".join([found.rule, *found.warnings]),
+                    "rule": "; ".join([found.rule, *found.warnings, *washed_out(joint.gap)]),
                 }
             )
     return {"bounds": pd.DataFrame(steps), "breakdowns": pd.DataFrame(breakdowns)}

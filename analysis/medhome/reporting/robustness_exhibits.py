@@ -69,12 +69,15 @@ def left_out(found: Robustness, unit: str, spec: StudySpec) -> DataTable:
             Column("label", "Left out", beneath=Column("arm_label", "arm")),
             Column("members", "Members", count),
             Column("estimate", "Effect without it", usd, "$ PMPM"),
+            *([_INTERVAL] if "lo95" in frame.columns else []),
             Column("change", "Change", usd, "$ PMPM"),
             Column("why", "Note"),
         ),
         counts=Robustness.COUNTS[unit],
         resting=Robustness.RESTING[unit],
-        note="" if unit == "organizations" else "Members: the most in one month.",
+        note="Intervals: of the headline's kind, with the shocks of organisations as estimated with all."
+        if unit == "organizations"
+        else "Members: the most in one month.",
     )
 
 

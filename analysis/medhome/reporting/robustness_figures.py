@@ -94,6 +94,8 @@ def left_out(found: Robustness, unit: str, did: DidResult, spec: StudySpec) -> F
             mine = frame[frame["arm"] == arm]
             if mine.empty:
                 continue
+            if "lo95" in mine.columns:
+                axes.vlines(mine.index.to_numpy() + 1, mine["lo95"], mine["hi95"], color=colour, linewidth=1)
             axes.plot(
                 mine.index.to_numpy() + 1,
                 mine["estimate"],
@@ -116,12 +118,17 @@ def left_out(found: Robustness, unit: str, did: DidResult, spec: StudySpec) -> F
         money_ticks(axes.yaxis, width)
         return figure
 
-    within = "" if absent(low) else f" The headline's 95% interval, {interval(low, high)}, is not drawn."
+    lines = "lo95" in frame.columns
+    within = "" if absent(low) else f" The headline's 95% interval is {interval(low, high)}"
+    within += "" if absent(low) or lines else "; it is not drawn"
+    within += "." if within else ""
     return Figure(
         id=f"fig-without-{unit}",
         title=told.title_of_left_out(found, unit),
         subtitle=f"Effect on cost, {UNIT}, without one {word} at a time. {study_months(spec)}",
-        note=f"The line is the effect with all, {usd(found.full)}. Estimates only.{within}",
+        note=f"The line is the effect with all, {usd(found.full)}. "
+        + ("Thin lines are 95% intervals." if lines else "Estimates only.")
+        + within,
         description=f"{count(len(frame))} effects, each without one {word}, from "
         f"{usd(frame['estimate'].min())} to {usd(frame['estimate'].max())}.",
         draw=draw,

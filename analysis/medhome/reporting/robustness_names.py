@@ -59,6 +59,7 @@ ROBUSTNESS: tuple[Table, ...] = (
 )
 
 ROBUSTNESS_WITH_INTERVAL = {
+    "robustness.organizations": "estimate",
     "robustness.placebo_starts": "estimate",
     "robustness.methods": "estimate",
     "robustness.breakdowns": "estimate",

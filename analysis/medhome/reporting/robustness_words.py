@@ -83,7 +83,8 @@ def starts(found: Robustness) -> list[str]:
 
 def organizations(found: Robustness, spec: StudySpec) -> list[str]:
     """How far the effect moves without one organisation, by arm."""
-    return _left_out(found.organizations, "organisation", found.full, spec)
+    frame = found.organizations
+    return [*_left_out(frame, "organisation", found.full, spec), *_intervals_without(frame)]
 
 
 def practices(found: Robustness, spec: StudySpec) -> list[str]:
@@ -262,6 +263,18 @@ def _breakdown(row: object) -> str:
         else (f"as long as the drift's slope changes by no more than {usd(m)} PMPM from quarter to quarter")
     )
     return f"With a drift carried on, zero stays outside {reach}."
+
+
+def _intervals_without(frame: pd.DataFrame) -> list[str]:
+    known = frame[frame["lo95"].notna()]
+    if len(known) < 2:
+        return []
+    outside = _outside(known)
+    verdict = "all hold zero" if not outside else f"{count(outside)} of {count(len(known))} leave zero out"
+    return [
+        f"Of the 95% intervals without one organisation, {verdict}; they rest on the shocks of organisations "
+        "as estimated with all of them."
+    ]
 
 
 def _estimators(found: Robustness) -> pd.DataFrame:

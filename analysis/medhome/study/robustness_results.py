@@ -14,8 +14,7 @@ _KINDS: dict[str, dict[str, str]] = {
         "month": "int64", "months_before": "int64", "months_after": "int64", **_EFFECT, "why": "str",
     },
     "organizations": {
-        "label": "str", "arm": "str", "members": "int64", "estimate": "float64", "change": "float64",
-        "why": "str",
+        "label": "str", "arm": "str", "members": "int64", **_EFFECT, "change": "float64", "why": "str",
     },
     "practices": {
         "label": "str", "arm": "str", "members": "int64", "estimate": "float64", "change": "float64",
@@ -52,7 +51,8 @@ class Robustness:
         ``months_after``), with the months of the baseline alone.
     organizations, practices: one row per unit left out: neutral ``label``, ``arm``, ``members`` (of an
         organisation, all its members; of a practice, the most in one month), ``estimate`` without it, and
-        ``change`` (that less the effect with all).
+        ``change`` (that less the effect with all). Organisations have intervals too, under the shocks of
+        organisations as estimated with all of them.
     placebo_arm: one row per comparison organisation, taken for the program against the others.
     methods: one row per estimator on the same cost: ``method``, ``label``, ``valid`` (its interval may be
         read with this number of treated organisations), ``headline``, ``reading`` (what it is worth).
@@ -82,7 +82,7 @@ class Robustness:
         "placebo_arm": ("members",),
     }
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
-        "organizations": ("estimate", "change"),
+        "organizations": ("estimate", "change", "se", "lo90", "hi90", "lo95", "hi95"),
         "practices": ("estimate", "change"),
         "placebo_arm": ("estimate",),
     }

@@ -209,3 +209,20 @@ def test_refusals(change, said):
     given = {"beta": BETA, "sigma": SIGMA, "pre": 2, "post": 2} | change
     with pytest.raises(ModelRefusal, match=said):
         sensitivity(**given)
+
+
+@pytest.mark.parametrize("gap", [0, 1, 3])
+def test_periods_without_a_coefficient_let_trends_part_further(gap):
+    """Errors next to nothing: what stays possible is arithmetic. One change of 0.1 before the start."""
+    beta, sigma = [0.1, 1.0], 1e-10 * np.eye(2)
+    relative = sensitivity(beta, sigma, 1, 1, bounds=(1.0,), gap=gap).frame.iloc[0]
+    reach = 0.1 * (gap + 1)
+    assert_allclose(relative[["lower", "upper"]].tolist(), [1 - reach, 1 + reach], atol=1e-3)
+    # A drift of -0.1 a period, carried on over the gap: 1 + 0.1 (gap + 1).
+    straight = sensitivity(beta, sigma, 1, 1, kind="smoothness", bounds=(0.0,), gap=gap).frame.iloc[0]
+    assert_allclose(straight[["lower", "upper"]].tolist(), [1 + reach] * 2, atol=1e-3)
+
+
+def test_a_gap_is_a_whole_number():
+    with pytest.raises(ModelRefusal, match="gap = -1"):
+        sensitivity([0.1, 1.0], np.eye(2), 1, 1, gap=-1)

@@ -183,6 +183,25 @@ def re_panel(
     )
 
 
+def under_shocks_of(
+    found: RePanel,
+    months: np.ndarray,
+    weights: np.ndarray,
+    estimates: np.ndarray,
+    sampling_variance: np.ndarray,
+) -> tuple[Mixture, ...]:
+    """Intervals of further estimates (K,) under shocks of organisations that were estimated before.
+
+    For estimates on a part of the organisations, where fitting the shocks anew each time would take long and
+    rest on less. weights: (K, J, T) on organisation-months, ``months`` (T,); sampling_variance: (K,).
+    """
+    rho_index = np.searchsorted(AUTOCORRELATIONS, found.grid["rho"].to_numpy())
+    unit = np.stack([quadratic_forms(weights, correlation(months, r)).sum(1) for r in AUTOCORRELATIONS])
+    variance = found.grid["sigma"].to_numpy()[:, None] ** 2 * unit[rho_index] + sampling_variance  # (G, K)
+    centre = np.broadcast_to(np.asarray(estimates)[:, None], variance.T.shape)
+    return mixture(found.grid["posterior"].to_numpy(), centre, np.sqrt(variance.T))
+
+
 def re_panel_runs(
     y: np.ndarray,
     members: np.ndarray,

@@ -38,12 +38,14 @@ def sensitivity(
     bounds: Sequence[float] | None = None,
     effect: str | int | Sequence[float] = "first",
     level: float = 0.95,
+    gap: int = 0,
 ) -> SensitivityResult:
     """Which effects remain possible when trends were not parallel?
 
     Arguments
         beta: (pre + post,) coefficients of an event study with one reference period, in the order of time:
-            ``pre`` before the reference period and ``post`` after it, equally spaced, none left out.
+            ``pre`` before the reference period and ``post`` after it, equally spaced, none left out but
+            for ``gap``.
         sigma: (pre + post, pre + post) their covariance.
         kind: "relative-magnitudes" (M is a multiple of the largest change between periods before the start)
             or "smoothness" (M is the largest change of slope between periods, in units of the outcome).
@@ -51,6 +53,8 @@ def sensitivity(
             the largest change of slope seen before the start.
         effect: "first" period after the start, "average" of all, k for the k-th, or (post,) weights.
         level: of the intervals.
+        gap: periods without a coefficient between the reference period and the first of ``post`` (a washout):
+            trends may part in each of them too.
 
     Raises `ModelRefusal` for coefficients, a covariance or a request that do not fit together.
 
@@ -65,13 +69,15 @@ def sensitivity(
         raise ModelRefusal(f"sensitivity: kind {kind!r} is not known; it is one of {', '.join(KINDS)}")
     if not 0.5 <= level < 1:
         raise ModelRefusal(f"sensitivity: level {level!r} is not a share from 0.5 to below 1, such as 0.95")
+    if isinstance(gap, bool) or not isinstance(gap, (int, np.integer)) or gap < 0:
+        raise ModelRefusal(f"sensitivity: gap = {gap!r}; it is a whole number of periods, zero or more")
     weights, name = _weights(effect, post)
     chosen = _bounds(bounds, kind, b, S, pre)
     method: FixedLength | LeastFavourable
     if kind == "smoothness":
-        method = FixedLength(beta=b, sigma=S, pre=pre, effect=weights)
+        method = _fixed_length(b, S, pre, weights, gap)
     else:
-        method = LeastFavourable(beta=b, sigma=S, pre=pre, effect=weights, kind=kind)
+        method = LeastFavourable(beta=b, sigma=S, pre=pre, effect=weights, kind=kind, gap=gap)
     rows = [(m, *method.interval(m, level)) for m in chosen]
     after = slice(pre, pre + post)
     estimate, se = float(weights @ b[after]), float(np.sqrt(weights @ S[after, after] @ weights))
@@ -97,6 +103,16 @@ def sensitivity(
         breakdown=_breakdown(lambda m: method.interval(m, level), _unit(kind, b, S, pre)),
         rule=_RULES[kind],
         warnings=tuple(warnings),
+    )
+
+
+def _fixed_length(b: np.ndarray, S: np.ndarray, pre: int, weights: np.ndarray, gap: int) -> FixedLength:
+    """Periods of the gap stand in with an effect that nobody asks for: what they hold changes nothing."""
+    whole = np.insert(np.insert(S, [pre] * gap, 0.0, axis=0), [pre] * gap, 0.0, axis=1)
+    for k in range(pre, pre + gap):
+        whole[k, k] = S[pre, pre]
+    return FixedLength(
+        beta=np.insert(b, [pre] * gap, 0.0), sigma=whole, pre=pre, effect=np.r_[np.zeros(gap), weights]
     )
 
 

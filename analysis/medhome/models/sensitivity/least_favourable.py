@@ -46,7 +46,9 @@ DRAWS = 2**15
 class LeastFavourable:
     """The C-LF confidence set of one effect, at any M.
 
-    Arguments as `fixed_length.FixedLength`; kind: "relative-magnitudes" or "smoothness".
+    Arguments as `fixed_length.FixedLength`; kind: "relative-magnitudes" or "smoothness"; gap: periods without
+    a coefficient just after the reference (relative magnitudes alone): the change across them may be as large
+    as so many changes together.
 
     >>> fit = LeastFavourable(beta=np.array([0.0, 1.0]), sigma=0.01 * np.eye(2), pre=1,
     ...                       effect=np.array([1.0]), kind="relative-magnitudes")
@@ -59,6 +61,7 @@ class LeastFavourable:
     pre: int
     effect: np.ndarray
     kind: str
+    gap: int = 0
 
     def interval(self, bound: float, level: float) -> tuple[float, float]:
         """Smallest and largest effect that is not rejected; NaN twice where every effect is."""
@@ -76,9 +79,11 @@ class LeastFavourable:
             yield self._part(D, np.zeros_like(D), np.full(len(D), bound), level)
             return
         D = changes[self.pre :]
+        steps = np.ones(len(D))
+        steps[0] += self.gap
         for change in changes[: self.pre]:
             for sign in (1.0, -1.0):
-                yield self._part(D, bound * sign * np.tile(change, (len(D), 1)), np.zeros(len(D)), level)
+                yield self._part(D, bound * sign * np.outer(steps, change), np.zeros(len(D)), level)
 
     def _part(self, D: np.ndarray, random: np.ndarray, fixed: np.ndarray, level: float) -> _Part | None:
         """The test with bounds ``random @ beta + fixed``, or None where no effect can pass it."""

@@ -60,12 +60,15 @@ def placebo_starts(refits: Refits, *, least_months: int = LEAST_MONTHS) -> Place
     return PlaceboStarts(frame=pd.DataFrame(rows, columns=columns), least_months=least_months)
 
 
-def leave_one_out(refits: Refits, unit: str, *, intervals: bool | None = None) -> LeaveOneOut:
+def leave_one_out(
+    refits: Refits, unit: str, *, intervals: bool | None = None, shocks_of_all: bool = False
+) -> LeaveOneOut:
     """What is the effect without each practice, or without each organisation?
 
     unit: "practice" or "organization"; intervals: whether each refit gets its interval (by default only
-    organisations do: an interval takes far longer than an estimate). A unit without which an arm is empty is
-    named, with the reason in place of the effect.
+    organisations do: an interval takes far longer than an estimate), and shocks_of_all: whether it rests on
+    the shocks of organisations as estimated with all of them, which takes no longer. A unit without which an
+    arm is empty is named, with the reason in place of the effect.
     """
     if unit not in ("practice", "organization"):
         raise ModelRefusal(f"leave one out: unit {unit!r} is neither 'practice' nor 'organization'")
@@ -85,7 +88,7 @@ def leave_one_out(refits: Refits, unit: str, *, intervals: bool | None = None) -
         }
         if by_practice:
             row["practice_id"] = practice
-        rows.append(row | _fitted(refits, panel, ~own, with_interval))
+        rows.append(row | _fitted(refits, panel, ~own, with_interval, shocks_of_all))
     frame = pd.DataFrame(rows)
     frame["change"] = frame["estimate"] - full
     keys = ["organization_id", *(["practice_id"] if by_practice else []), "arm", "member_months"]
@@ -93,12 +96,18 @@ def leave_one_out(refits: Refits, unit: str, *, intervals: bool | None = None) -
 
 
 def _fitted(
-    refits: Refits, panel: PracticeMonths, kept: np.ndarray, with_interval: bool
+    refits: Refits,
+    panel: PracticeMonths,
+    kept: np.ndarray,
+    with_interval: bool,
+    shocks_of_all: bool = False,
 ) -> dict[str, object]:
     """The effect of the practices kept; where nothing can be estimated, why."""
     nothing = dict.fromkeys(EFFECT_COLUMNS, NAN)
     try:
         rest = part(panel, practices=kept)
+        if with_interval and shocks_of_all:
+            return refits.under_shocks_of_all(rest)
         if with_interval:
             return refits.effect(rest)
         return nothing | {"estimate": refits.estimate(rest), "why": ""}
