@@ -67,7 +67,7 @@ def by_practice(cells: Cells, spec: StudySpec) -> tuple[ArmMonths, np.ndarray]:
     Practices are in the order of arm, organisation and practice.
     """
     frame = cells.frame
-    names, p = np.unique(_sites(frame).to_numpy(dtype=str), return_inverse=True)
+    names, p = np.unique(sites_of(frame).to_numpy(dtype=str), return_inverse=True)
     rate_cells, s = np.unique(frame["stratum"].to_numpy(dtype=str), return_inverse=True)
     months, t = np.unique(frame["month"].to_numpy(dtype=int), return_inverse=True)
     arm = (frame["arm"] != ARMS[0]).to_numpy(dtype=int)
@@ -105,14 +105,30 @@ def summed(sums: ArmMonths, counts: np.ndarray | None = None) -> ArmMonths:
 
 def places(cells: Cells, practices: Sequence[str]) -> np.ndarray:
     """Which practice of `by_practice` each of a fit's practices is (organisation and practice, joined)."""
-    names = np.unique(_sites(cells.frame).to_numpy(dtype=str)).tolist()
-    at = {name.split("\x1f", 1)[1]: i for i, name in enumerate(names)}
+    at = {name.split("\x1f", 1)[1]: i for i, name in enumerate(site_labels(cells.frame).tolist())}
     return np.array([at[p] for p in practices])
 
 
-def _sites(frame: pd.DataFrame) -> pd.Series:
+def site_labels(frame: pd.DataFrame) -> np.ndarray:
+    """(P,) arm, organisation and practice, joined, in the order of `by_practice`."""
+    return np.unique(sites_of(frame).to_numpy(dtype=str))
+
+
+def sites_of(frame: pd.DataFrame) -> pd.Series:
+    """Arm, organisation and practice of each row, joined."""
     one, two, three = (frame[c].astype(str) for c in ("arm", "organization_id", "practice_id"))
     return one.str.cat(two, sep="\x1f").str.cat(three, sep="\x1f")
+
+
+def cost_of(cells: Cells, variable: str, like: ArmMonths) -> np.ndarray:
+    """(2, S, T) dollars of another variable of cells that have the same keys as those of ``like``."""
+    frame = cells.frame
+    arm = (frame["arm"] != ARMS[0]).to_numpy(dtype=int)
+    s = np.searchsorted(np.array(like.rate_cells), frame["stratum"].to_numpy(dtype=str))
+    t = np.searchsorted(like.months, frame["month"].to_numpy(dtype=int))
+    out = np.zeros(like.cost.shape)
+    np.add.at(out, (arm, s, t), cells.total(variable))
+    return out
 
 
 def of_study(cells: Cells, spec: StudySpec) -> ArmMonths:

@@ -39,3 +39,14 @@ class Expected(Section):
             asks = 'primary "E1b"' if self.primary == "E1b" else 'update "external"'
             raise ValueError(f"{asks} needs external_trend_share, the yearly growth of cost (0.05 for 5%)")
         return self
+
+
+class SavingsPrior(Section):
+    """What was believed about savings before the study, in allowed dollars PMPM: a normal distribution.
+
+    Without it no probability of savings is told. source: in words, where the prior comes from.
+    """
+
+    mean_pmpm_usd: float = 0.0
+    sd_pmpm_usd: float = Field(gt=0)
+    source: str = Field(min_length=1)

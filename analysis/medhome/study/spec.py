@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from medhome.study.arm_choices import Arms, Attribution
 from medhome.study.claims_choices import Claims, read_service_rules
 from medhome.study.deflator import read_price_index
-from medhome.study.expected_choices import Expected
+from medhome.study.expected_choices import Expected, SavingsPrior
 from medhome.study.outcomes import Outcomes
 from medhome.study.payment_choices import Fee
 from medhome.study.period_choices import Periods
@@ -111,6 +111,7 @@ class StudySpec(Section):
     expected: Expected = Expected()
     estimation: Estimation = Estimation()
     specifications: Specifications = Specifications()
+    savings_prior: SavingsPrior | None = None
     fees: list[Fee] = Field(default_factory=list)
     disclosure: Disclosure = Disclosure()
 
