@@ -85,6 +85,7 @@ _HOMES = {
         "the_other_pages",
         "the_program",
         "the_question",
+        "uncertainty_of_the_chain",
         "what_the_interval_is_made_of",
         "where_members_were_seen",
         "who_came_and_went",

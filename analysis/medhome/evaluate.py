@@ -12,6 +12,7 @@ from medhome.models import checks, completion, did, employers, expected, risk, r
 from medhome.models import selection as leaving
 from medhome.models import specifications as specification_models
 from medhome.models import truncation as other_caps
+from medhome.models import uncertainty as whole_chain
 from medhome.models import washout as implementation
 from medhome.models.inference.side_by_side import SEED_STEPS
 from medhome.study.cells import Cells, MonthPairs, Rows
@@ -202,6 +203,9 @@ def evaluate(
         specifications=specification_models.curve(study.by_attribution, effect.headline, spec),
         washout=Washout(grid=implementation.washout(cells, pairs["allowed_capped"], spec)),
         employers=employers.without_each(study.employers, cells, pairs["allowed_capped"], spec),
+        uncertainty=whole_chain.whole_chain(
+            cells, study.rows, spec, effect, against, saved, completed, study.triangles
+        ),
         **found,
     )
 

@@ -35,6 +35,7 @@ from medhome.study.selection_results import Selection
 from medhome.study.spec import StudySpec, read_study
 from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
+from medhome.study.uncertainty_results import KINDS, Uncertainty
 from medhome.study.washout_results import Washout
 
 STUDY = Path(__file__).parents[2] / "analysis" / "studies" / "demo.toml"
@@ -665,6 +666,26 @@ def employers(comparison: tuple[int, ...] = (9_100, 4_020, 700)) -> Employers:
     return Employers(grid=grid)
 
 
+def uncertainty(p: float = 0.72, prior: str = "") -> Uncertainty:
+    """Two definitions and two quantities of savings; with ``prior``, a probability of savings."""
+    rows = [
+        ("E1", "Trended baseline, versus expected", "USD PMPM", -5.1, 12.0, NAN),
+        ("E3", "Difference in differences, versus expected", "USD PMPM", -4.2, 11.8, p),
+        ("E5_trend", "Market trend, versus expected", "percentage points", -1.7, 4.0, NAN),
+        ("gross_pmpm", "Gross savings (allowed, truncated)", "USD PMPM", 4.2, 11.8, p),
+        ("gross_share", "Gross savings in percent of expected cost", "share", 0.0126, 0.0354, p),
+        ("net_total_usd", "Net savings, total", "USD", 1_101_600.0, 4.8e6, NAN),
+    ]
+    frame = pd.DataFrame(rows, columns=["quantity", "label", "unit", "estimate", "se", "p"])
+    frame = with_interval(frame).assign(completion_se=frame["se"] / 50)
+    for end in ("lo90", "hi90", "lo95", "hi95"):
+        frame[f"practices_{end}"] = frame["estimate"] + (frame[end] - frame["estimate"]) / 2
+    found = {n: estimate(v, unit="share") for n, v in (("gross", 0.71), ("net", 0.62))} if prior else {}
+    return Uncertainty(
+        quantities=frame[list(KINDS)].astype(KINDS), draws=2000, prior=prior, probabilities=found
+    )
+
+
 def selection(died: int = 210) -> Selection:
     """More of the program's ill leave than of the comparison's; one member-month in fifty crosses over."""
     statuses = ("entered", "stayed", "left", "died")
@@ -908,6 +929,7 @@ def evaluation(**parts) -> Evaluation:
         robustness=robustness(),
         washout=washout(),
         employers=employers(),
+        uncertainty=uncertainty(),
         specifications=specifications(),
         checks=checks(),
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medhome.reporting import cohort_words, savings_words, study_words, titles, words
+from medhome.reporting import cohort_words, savings_words, study_words, titles, uncertainty_exhibits, words
 from medhome.study.display import MINUS, WITHHELD
 from medhome.study.published import PublishedEffect, published_effect
 from medhome.study.results import Check
@@ -30,7 +30,9 @@ def all_words(**parts) -> list[str]:
         words.estimate_against_detectable(found.did),
         words.effect(found.did, spec),
         words.relative(found.did),
-        words.probability(found.did, spec),
+        uncertainty_exhibits.chance(found.uncertainty, spec),
+        uncertainty_exhibits.practices(found.uncertainty),
+        uncertainty_exhibits.probability(found.uncertainty, spec),
         words.interval_basis(found.did, spec),
         words.before_the_start(found.did),
         words.versus(found.expected, "versus expected"),
@@ -341,12 +343,6 @@ def test_a_model_that_explains_nothing_is_not_said_to_explain():
     text = cohort_words.accuracy(dataclasses.replace(example.risk(), accuracy=accuracy))
     assert "predicts single members no better than their mean cost does" in text
     assert "explains 14.2% of the variation" in cohort_words.accuracy(example.risk())
-
-
-def test_probability_names_its_prior_and_no_cause():
-    text = words.probability(example.did(), SPEC)
-    assert text.startswith("Given the data and a prior scale of 8% of cost")
-    assert text.endswith("fell against the comparison group is 64%.")
 
 
 def test_the_heading_of_the_caveats_names_what_is_not_real():

@@ -99,7 +99,7 @@ def _definitions(expected: ExpectedCosts, did: DidResult) -> list[dict[str, obje
 
 
 def _savings(savings: Savings, did: DidResult) -> list[dict[str, object]]:
-    found = []
+    found: list[dict[str, object]] = []
     for name in SAVED:
         estimate = savings.rows.get(name)
         if estimate is None or estimate.value is None:

@@ -48,6 +48,7 @@ from medhome.reporting.robustness_pages import (
 from medhome.reporting.selection_exhibits import where_members_were_seen, who_came_and_went
 from medhome.reporting.specification_pages import specification_curve
 from medhome.reporting.truncation_exhibits import cost_above_the_cap, effect_at_other_caps
+from medhome.reporting.uncertainty_exhibits import probability, uncertainty_of_the_chain
 from medhome.reporting.washout_exhibits import effect_after_a_washout
 from medhome.study.published import published_effect
 from medhome.study.released import ReleasedRun
@@ -116,6 +117,7 @@ __all__ = [
     "the_other_pages",
     "the_program",
     "the_question",
+    "uncertainty_of_the_chain",
     "what_the_interval_is_made_of",
     "where_members_were_seen",
     "who_came_and_went",
@@ -285,11 +287,12 @@ def cost_model_terms(report: ReleasedRun) -> Block:
 
 
 def effect_in_words(report: ReleasedRun) -> Block:
-    """The headline, in percent too, the probability that cost fell, and what the interval allows for."""
+    """The headline, in percent too, the probability of savings (with a prior), and the interval's basis."""
     did, spec = report.evaluation.did, report.spec
     return (
         paragraphs([words.effect(did, spec)], css="first")
-        + paragraphs([words.relative(did), words.probability(did, spec), words.interval_basis(did, spec)])
+        + paragraphs([words.relative(did), probability(report.evaluation.uncertainty, spec)])
+        + paragraphs([words.interval_basis(did, spec)])
         + notice("Limits of this estimate", did.warnings, kind="warning")
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from medhome.reporting.result_columns import MEMBER_MONTHS, MEMBERS, PMPM, USD, Column, Table
 from medhome.reporting.robustness_names import ROBUSTNESS, ROBUSTNESS_WITH_INTERVAL
 from medhome.reporting.specification_names import SPECIFICATIONS
+from medhome.reporting.uncertainty_names import UNCERTAINTY
 
 __all__ = ["MEMBER_MONTHS", "PMPM", "TABLES", "WITH_INTERVAL", "Column", "Table"]
 
@@ -368,6 +369,7 @@ TABLES: tuple[Table, ...] = (
     ),
     *ROBUSTNESS,
     *SPECIFICATIONS,
+    UNCERTAINTY,
 )
 
 WITH_INTERVAL = {
@@ -384,6 +386,7 @@ WITH_INTERVAL = {
     "washout.grid": "estimate",
     "employers.grid": "estimate",
     "selection.effects": "estimate",
+    "uncertainty.quantities": "estimate",
     **ROBUSTNESS_WITH_INTERVAL,
     "specifications.specifications": "estimate",
 }

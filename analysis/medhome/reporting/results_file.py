@@ -34,7 +34,6 @@ Number = dict[str, Any]
 _DID = {
     "headline": "did.total_pmpm",
     "detectable": "did.detectable_pmpm",
-    "probability_lower_cost": "did.probability_lower_cost",
     "relative": "did.relative",
     "pre_trend": "did.pre_trend_pmpm_per_year",
 }
@@ -62,6 +61,8 @@ def numbers(evaluation: Evaluation, spec: StudySpec) -> dict[str, Number]:
         add(f"savings.{_word(row)}", _estimate(estimate))
     for row, estimate in evaluation.completion.rows.items():
         add(f"completion.{_word(row)}", _estimate(estimate))
+    for row, estimate in evaluation.uncertainty.probabilities.items():
+        add(f"savings.probability.{_word(row)}", _estimate(estimate))
     for name, number in _single_numbers(evaluation):
         add(name, number)
     for table in TABLES:
@@ -223,6 +224,8 @@ def _rows(table: Table, frame: pd.DataFrame, spec: StudySpec) -> Iterator[tuple[
                 number |= _uncertainty(
                     row.get("se"), row.get("p"), _pair(row, "90"), _pair(row, "95"), row.get("df")
                 )
+            if column.kind == "simulated":
+                number["tolerance"] = {"rtol": 0.05, "why": _DRAWS_WHY}
             if table.frame == "did.methods":
                 number |= {"headline_method": bool(row["headline"]), "valid": bool(row["valid"])}
                 if _DRAWS.search(str(row["method"])):

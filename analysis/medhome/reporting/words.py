@@ -156,17 +156,6 @@ def relative(did: DidResult) -> str:
     )
 
 
-def probability(did: DidResult, spec: StudySpec) -> str:
-    """How probable it is that cost fell, with the prior that this rests on."""
-    if absent(did.probability_lower_cost.value):
-        return ""
-    return (
-        f"Given the data and a prior scale of {share(spec.estimation.prior_scale_share, 0)} of cost for how "
-        f"far organisations drift by themselves, the probability that cost in {treated_arm(spec)} fell "
-        f"against the comparison group is {_probability(did.probability_lower_cost.value)}."
-    )
-
-
 def interval_basis(did: DidResult, spec: StudySpec) -> str:
     """What the headline interval allows for, in one sentence."""
     organizations = "organisation" if did.comparison_organizations == 1 else "organisations"
@@ -292,7 +281,3 @@ def definitions_spread(expected: ExpectedCosts) -> str:
 
 
 _PMPM = "per member per month"
-
-
-def _probability(value: float) -> str:
-    return "above 99%" if value > 0.99 else "below 1%" if value < 0.01 else share(value, 0)

@@ -21,6 +21,7 @@ from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
+from medhome.study.uncertainty_results import Uncertainty
 from medhome.study.washout_results import Washout
 
 
@@ -345,6 +346,7 @@ class Evaluation:
     specifications: SpecificationCurve = field(default_factory=SpecificationCurve)
     washout: Washout = field(default_factory=Washout)
     employers: Employers = field(default_factory=Employers)
+    uncertainty: Uncertainty = field(default_factory=Uncertainty)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         "attrition",
@@ -361,6 +363,7 @@ class Evaluation:
         "specifications",
         "washout",
         "employers",
+        "uncertainty",
     )
 
 

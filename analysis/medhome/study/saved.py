@@ -29,6 +29,7 @@ from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
+from medhome.study.uncertainty_results import Uncertainty
 from medhome.study.washout_results import Washout
 
 _PARTS: dict[str, type] = {
@@ -46,6 +47,7 @@ _PARTS: dict[str, type] = {
     "specifications": SpecificationCurve,
     "washout": Washout,
     "employers": Employers,
+    "uncertainty": Uncertainty,
 }
 
 _LATER = frozenset(
