@@ -23,9 +23,7 @@ def settle(
         Path | None,
         typer.Argument(help="one row per contract and year (CSV or Parquet)", show_default=False),
     ] = None,
-    csv: Annotated[
-        Path | None, typer.Option("--csv", help="write every settlement to this CSV file")
-    ] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="write every settlement to this CSV file")] = None,
     json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
 ) -> None:
     """What shared-savings contracts pay: minimum savings rate, share, quality gate, cap, losses."""

@@ -8,7 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from medhome.models import checks, completion, did, employers, expected, risk, robustness, savings
+from medhome.models import (
+    checks,
+    completion,
+    credibility,
+    did,
+    employers,
+    expected,
+    payment,
+    risk,
+    robustness,
+    savings,
+)
 from medhome.models import selection as leaving
 from medhome.models import specifications as specification_models
 from medhome.models import truncation as other_caps
@@ -177,7 +188,9 @@ def evaluate(
     effect = did.estimate(cells, pairs["allowed_capped"], spec)
     against = expected.definitions(cells, study.rows, study.model, pairs["allowed_capped"], spec, effect)
     completed = completion.estimate(study.triangles, cells, pairs["allowed_capped"], spec)
-    saved = savings.from_effect(effect, cells, pairs, spec, completed)
+    paid_out = payment.program_payments(cells, spec)
+    saved = savings.from_effect(effect, cells, pairs, spec, completed, paid_out)
+    before = credibility.before_savings(effect, cells, pairs["allowed_capped"], spec)
     progress("effect, expected cost and savings estimated", 0, 0)
     sure = robustness.describe(cells, pairs["allowed_capped"], spec, effect, study.cohort)
     progress("placebos, other estimators and bounds estimated", 0, 0)
@@ -192,11 +205,14 @@ def evaluate(
         savings=saved,
         completion=completed,
     )
+    noted = payment.payment_checks(spec, paid_out.result)
     return Evaluation(
         study_id=spec.id,
         fingerprint=spec.fingerprint,
         periods=_periods(spec),
-        checks=checks.run_all(**found, cells=cells, spec=spec, coded=study.coded, notes=study.model.notes),
+        checks=checks.run_all(**found, cells=cells, spec=spec, coded=study.coded, notes=study.model.notes)
+        + noted,
+        payment=replace(paid_out.result, before=before),
         selection=_selection(study, spec),
         truncation=Truncation(above_cap=study.above_cap, cap_grid=other_caps.cap_grid(study.grid, spec)),
         robustness=sure,

@@ -14,6 +14,7 @@ import pandas as pd
 
 from medhome.study.completion_results import FRAMES, Completion
 from medhome.study.employer_results import Employers
+from medhome.study.payment_results import Payment
 from medhome.study.periods import month_index
 from medhome.study.released import ReleasedRun
 from medhome.study.results import (
@@ -910,6 +911,61 @@ def checks() -> tuple[Check, ...]:
     )
 
 
+def payment() -> Payment:
+    """One year that earned, one not settled; fees of both arms; two measures, one of them a shut gate."""
+    first, second = (
+        {"year": 1, "first_month": START, "last_month": START + 11, "members": 18900.0,
+         "member_months": 222000.0, "benchmark_pmpm": 320.0, "actual_pmpm": 310.0,
+         "benchmark_usd": 71_040_000.0, "actual_usd": 68_820_000.0,
+         "savings_rate": 0.03125, "minimum_rate": 0.0254, "quality_score": 0.8, "share_rate": 0.4,
+         "generated_usd": 2_220_000.0, "cap_usd": 7_104_000.0, "earned_usd": 888_000.0, "reached": True,
+         "quality_met": True, "cap_bound": False, "why": "shared"},
+        {"year": 2, "first_month": START + 12, "last_month": START + 21, "members": 18700.0,
+         "member_months": 186000.0, "benchmark_pmpm": NAN, "actual_pmpm": 318.0, "benchmark_usd": NAN,
+         "actual_usd": 59_148_000.0, "savings_rate": NAN, "minimum_rate": NAN, "quality_score": 0.8,
+         "share_rate": NAN, "generated_usd": NAN, "cap_usd": NAN, "earned_usd": NAN, "reached": False,
+         "quality_met": False, "cap_bound": False, "why": "the contract has no benchmark for it"},
+    )  # fmt: skip
+    paid = pd.DataFrame(
+        [
+            (1, "care_management", "Care-management fee", "treated", 1.5, 333_000.0),
+            (1, "shared_savings", "Shared savings", "treated", 4.0, 888_000.0),
+            (1, "other", "Enhanced access", "comparison", -0.25, -55_500.0),
+        ],
+        columns=["year", "kind", "name", "arm", "pmpm", "usd"],
+    )
+    measures = pd.DataFrame(
+        [
+            ("Quality pool", "screen", "Cancer screening", "quality", 0.75, 0.7, 0.8, 2.0, 0.5, False,
+             True, False),
+            ("Quality pool", "ed", "Emergency visits per 1,000", "appropriate_care", 230.0, 220.0, NAN, 1.0,
+             0.0, True, False, True),
+        ],
+        columns=["program", "id", "label", "kind", "value", "threshold", "target", "weight", "attained_share",
+                 "gate", "met", "lower_is_better"],
+    )  # fmt: skip
+    rows = (
+        ("detectable_pmpm", 33.0, "USD PMPM", 2, "Smallest effect found with 80% power", "the interval"),
+        ("detectable_share", 0.102, "share", 3, "Smallest effect found, in percent", "of expected cost"),
+        ("chance_share", 0.42, "share", 3, "Chance of an effect this far from zero", "p"),
+        ("minimum_savings_share", 0.0254, "share", 4, "Minimum savings rate", "Medicare's"),
+        ("minimum_savings_pmpm", 8.2, "USD PMPM", 2, "Minimum savings rate, in dollars", "Medicare's"),
+        ("minimum_by_chance_share", 0.24, "share", 3, "Chance of that rate", "normal"),
+        ("cv_ratio", 2.7, "ratio", 2, "Coefficient of variation", "months"),
+        ("full_credibility_member_years", 7891.0, "member-years", 0, "Member-years in full", "5%"),
+        ("credibility_share", 1.0, "share", 3, "Credibility of the program's own baseline", "limited"),
+        ("baseline_pmpm", 301.22, "USD PMPM", 2, "Baseline cost", "own"),
+        ("credible_baseline_pmpm", 301.22, "USD PMPM", 2, "Credible baseline cost", "own and peers"),
+    )
+    before = {
+        name: Estimate(value=value, unit=unit, digits=digits, label=label, method=method)
+        for name, value, unit, digits, label, method in rows
+    }
+    return Payment(
+        before=before, settlement=pd.DataFrame([first, second]), payments=paid, measures=measures
+    )
+
+
 def evaluation(**parts) -> Evaluation:
     study = spec()
     found = Evaluation(
@@ -930,6 +986,7 @@ def evaluation(**parts) -> Evaluation:
         washout=washout(),
         employers=employers(),
         uncertainty=uncertainty(),
+        payment=payment(),
         specifications=specifications(),
         checks=checks(),
     )

@@ -57,6 +57,19 @@ def profiles(cells: Cells, windows: list[list[int]]) -> dict[str, np.ndarray]:
     return {f"window-{i}": np.isin(months, w).astype(float) for i, w in enumerate(windows)}
 
 
+def two_way(
+    cells: Cells, outcome: str, spec: StudySpec, windows: list[list[int]] | None = None
+) -> TwoWayFit:
+    """The study's two-way fit of an outcome: one effect after the start, or one for each window of months."""
+    return twfe(
+        cells,
+        outcome,
+        spec.estimation.covariates,
+        first_post=spec.periods.performance.first,
+        profiles=None if windows is None else profiles(cells, windows),
+    )
+
+
 def baseline_mean(panel: PracticeMonths, spec: StudySpec) -> float:
     """Mean cost of the comparison arm before the start, dollars PMPM: what the prior scale refers to."""
     weight = panel.members * ~panel.treated[:, None] * (panel.months < spec.periods.performance.first)

@@ -18,8 +18,10 @@ import pandas as pd
 
 from medhome.models.inference.member_covariance import member_covariance
 from medhome.models.inference.mixture import Mixture
-from medhome.models.linear_effects import baseline_mean, intervals, profiles, years_of
-from medhome.models.twfe import TwoWayFit, twfe
+from medhome.models.linear_effects import baseline_mean, intervals, two_way, years_of
+from medhome.models.payment import ProgramPayments, program_payments
+from medhome.models.purchasers import purchaser_rows
+from medhome.models.twfe import TwoWayFit
 from medhome.study.cells import Cells, MonthPairs
 from medhome.study.completion_results import Completion
 from medhome.study.problems import ModelRefusal
@@ -37,6 +39,7 @@ def from_effect(
     pairs: Mapping[str, MonthPairs],
     spec: StudySpec,
     completion: Completion | None = None,
+    payments: ProgramPayments | None = None,
 ) -> Savings:
     """How many dollars were saved, before and after the program's fees, and how sure is that?
 
@@ -47,10 +50,11 @@ def from_effect(
     paid_gross_pmpm              minus the effect on paid dollars, truncated
     excess_pmpm                  minus the effect on paid dollars above the cap
     payer_pmpm                   their sum: the payer's savings without fees
-    fees_pmpm, fees_total_usd    program payments, on the treated arm's months after the start
+    fees_pmpm, fees_total_usd    program payments less the comparison arm's, on the treated arm's months
     net_pmpm, net_total_usd      payer_pmpm less fees_pmpm: the payer's savings with fees
     roi_ratio, net_roi_ratio     paid_gross_pmpm and net_pmpm over fees_pmpm; none without fees
     member_months                of the treated arm after the start
+    employer_*                   where the study declares an employer (`models.purchasers`)
     ============================ ==========================================================================
 
     Every estimate has 90% and 95% intervals of the headline's kind (`linear_effects`). Fees are known sums
@@ -63,13 +67,15 @@ def from_effect(
             An outcome without pairs borrows those of ``allowed_capped``, scaled to its own mean, and its row
             says so.
         completion: the effect on completed cost; without it there is no row of completed savings.
+        payments: what the program paid (`models.payment`), worked out here when left out.
 
     Raises `ModelRefusal` when the treated arm has no member-months after the start.
     """
     treated = _Treated.of(cells, spec)
     windows = years_of(spec)
     paid = _paid_effects(cells, pairs, spec, windows)
-    fees = treated.fees(spec)
+    payments = program_payments(cells, spec) if payments is None else payments
+    fees = payments.pmpm()
     n = {"member_months": round(treated.member_months)}
 
     def pmpm(mixture: Mixture | None, label: str, method: str) -> Estimate:
@@ -105,9 +111,10 @@ def from_effect(
             label="Member-months after the start",
         ),
     }  # fmt: skip
+    rows |= purchaser_rows(spec, payer, capped, fees, treated.member_months)
     if completion is not None:
         rows["completed_gross_pmpm"] = _completed(completion, n)
-    return Savings(rows=rows, by_year=_by_year(treated, cells, pairs, spec, windows, paid))
+    return Savings(rows=rows, by_year=_by_year(treated, cells, pairs, spec, windows, paid, payments))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +149,6 @@ class _Treated:
         frame = self.cells.frame[np.isin(self.months, list(months))]
         return int(frame.groupby("month")["rows"].sum().max())
 
-    def fees(self, spec: StudySpec, months: Sequence[int] | None = None) -> float:
-        """Program payments in dollars PMPM: each month's fee, weighted by the month's members."""
-        months = list(spec.periods.performance) if months is None else months
-        weight = {m: self.exposure([m]) for m in months}
-        return math.fsum(spec.fee_pmpm(m) * w for m, w in weight.items()) / sum(weight.values())
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Paid:
@@ -168,8 +169,8 @@ class _Paid:
 def _paid_effects(
     cells: Cells, pairs: Mapping[str, MonthPairs], spec: StudySpec, windows: list[list[int]]
 ) -> _Paid:
-    whole, below = (_fit(cells, outcome, spec) for outcome in (PAID, PAID_CAPPED))
-    years = _fit(cells, PAID, spec, windows)
+    whole, below = (two_way(cells, outcome, spec) for outcome in (PAID, PAID_CAPPED))
+    years = two_way(cells, PAID, spec, windows)
     mean = baseline_mean(whole.panel, spec)
     cov_whole, borrowed = _covariance(PAID, whole, cells, pairs, spec)
     cov_below, borrowed_below = _covariance(PAID_CAPPED, below, cells, pairs, spec)
@@ -199,16 +200,6 @@ def _paid_effects(
         excess=over,
         years=found[1:],
         borrowed=tuple(name for name, is_borrowed in flags if is_borrowed),
-    )
-
-
-def _fit(cells: Cells, outcome: str, spec: StudySpec, windows: list[list[int]] | None = None) -> TwoWayFit:
-    return twfe(
-        cells,
-        outcome,
-        spec.estimation.covariates,
-        first_post=spec.periods.performance.first,
-        profiles=None if windows is None else profiles(cells, windows),
     )
 
 
@@ -247,14 +238,15 @@ def _by_year(
     spec: StudySpec,
     windows: list[list[int]],
     paid: _Paid,
+    payments: ProgramPayments,
 ) -> pd.DataFrame:
     """Exhibit T6: gross savings (allowed, truncated) and net savings (paid, less fees) by program year."""
-    fit = _fit(cells, ALLOWED, spec, windows)
+    fit = two_way(cells, ALLOWED, spec, windows)
     covariance = member_covariance(pairs[ALLOWED], fit.panel.months.tolist()).matrix
     gross = intervals(fit, covariance, spec, mean=baseline_mean(fit.panel, spec))
     table = []
     for window, effect, on_paid in zip(windows, gross, paid.years, strict=True):
-        actual, fees = treated.mean(ALLOWED, window), treated.fees(spec, window)
+        actual, fees = treated.mean(ALLOWED, window), payments.pmpm(window)
         table.append({
             "year": 1 + (window[0] - spec.periods.start_month) // 12, "first_month": window[0],
             "last_month": window[-1], "member_months": treated.exposure(window),

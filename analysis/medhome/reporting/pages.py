@@ -35,6 +35,12 @@ from medhome.reporting.cohort_pages import (
 )
 from medhome.reporting.completion_exhibits import run_out_and_completion
 from medhome.reporting.employer_exhibits import effect_without_each_employer
+from medhome.reporting.payment_exhibits import (
+    before_any_claim_of_savings,
+    pay_for_performance,
+    program_payments,
+    settlement_statement,
+)
 from medhome.reporting.robustness_pages import (
     bounds_on_trends,
     effect_without_one_organization,
@@ -66,6 +72,7 @@ REPORT_PAGES = {
 __all__ = [
     "accuracy_of_the_cost_model",
     "balance_at_baseline",
+    "before_any_claim_of_savings",
     "before_the_start",
     "bounds_on_trends",
     "calibration_of_the_cost_model",
@@ -105,13 +112,16 @@ __all__ = [
     "members_by_stratum",
     "organizations_compared",
     "other_methods_of_inference",
+    "pay_for_performance",
     "placebo_organizations",
     "price_and_quantity",
+    "program_payments",
     "reproduce_this_report",
     "run_out_and_completion",
     "savings_by_year",
     "savings_in_words",
     "savings_table",
+    "settlement_statement",
     "show",
     "specification_curve",
     "the_other_pages",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medhome.reporting.payment_names import PAYMENT
 from medhome.reporting.result_columns import MEMBER_MONTHS, MEMBERS, PMPM, USD, Column, Table
 from medhome.reporting.robustness_names import ROBUSTNESS, ROBUSTNESS_WITH_INTERVAL
 from medhome.reporting.specification_names import SPECIFICATIONS
@@ -367,6 +368,7 @@ TABLES: tuple[Table, ...] = (
         ("outcome",),
         {"estimate": Column("", "estimate", 2), "organizations": Column("organizations", "count")},
     ),
+    *PAYMENT,
     *ROBUSTNESS,
     *SPECIFICATIONS,
     UNCERTAINTY,

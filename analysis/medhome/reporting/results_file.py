@@ -63,6 +63,8 @@ def numbers(evaluation: Evaluation, spec: StudySpec) -> dict[str, Number]:
         add(f"completion.{_word(row)}", _estimate(estimate))
     for row, estimate in evaluation.uncertainty.probabilities.items():
         add(f"savings.probability.{_word(row)}", _estimate(estimate))
+    for row, estimate in evaluation.payment.before.items():
+        add(f"payment.before.{_word(row)}", _estimate(estimate))
     for name, number in _single_numbers(evaluation):
         add(name, number)
     for table in TABLES:

@@ -9,9 +9,11 @@ from medhome.study.display import (
     listed,
     month,
     pmpm,
+    share,
     usd,
     usd_round,
 )
+from medhome.study.payment_choices import Fee
 from medhome.study.periods import month_index
 from medhome.study.results import (
     Estimate,
@@ -49,11 +51,21 @@ def fees(spec: StudySpec) -> str:
     if not spec.fees:
         return "The study file declares no program fees, so none are taken off."
     parts = [
-        f"{f.name}, {usd(f.pmpm_usd)} PMPM from {month(month_index(f.first))}"
+        f"{f.name}{_tier(f)}, {usd(f.pmpm_usd)} PMPM from {month(month_index(f.first))}"
         + (f" to {month(month_index(f.last))}" if f.last else "")
         for f in spec.fees
     ]
     return f"Program payments taken off: {listed(parts)}."
+
+
+def _tier(fee: Fee) -> str:
+    """Whose months a fee is paid on, where it is not every treated member's."""
+    parts = [*fee.strata, *(f"practice {p}" for p in fee.practices)]
+    if fee.member_share < 1:
+        parts.append(f"{share(fee.member_share, 0)} of members")
+    if fee.arm == "comparison":
+        parts.append("paid to the comparison arm")
+    return f" ({listed(parts)})" if parts else ""
 
 
 def _saved(estimate: Estimate, when: str) -> str:

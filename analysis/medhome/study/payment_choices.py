@@ -6,7 +6,6 @@ Sums that a contract fixes are inputs; what they come to for a study's members i
 
 from __future__ import annotations
 
-import itertools
 from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator, field_validator, model_validator
@@ -117,6 +116,11 @@ class PayForPerformance(Dated):
             raise ValueError("two measures have the same id")
         return self
 
+    def months_to(self, month: int) -> int:
+        """How many months it is for; one without an end is for those up to ``month`` (index)."""
+        last = month if self.last is None else month_index(self.last)
+        return max(1, last - month_index(self.first) + 1)
+
 
 class SharedSavings(Section):
     """The terms of a shared-savings contract; rates and caps are shares of the benchmark.
@@ -151,51 +155,41 @@ class SharedSavings(Section):
         return self
 
 
-def schedule_faults(fees: list[Fee]) -> list[str]:
-    """Two rates of one schedule in the same months, in words; an empty list is right."""
-    found = []
-    for name, steps in _schedules(fees).items():
-        for one, other in itertools.pairwise(steps):
-            if one.last is None or month_index(one.last) >= month_index(other.first):
-                found.append(f'"{name}" has two rates in {other.first}: end the first one earlier')
-    return found
+class StudyContract(SharedSavings):
+    """The shared-savings contract of a study, settled for each program year.
 
-
-def schedule_gaps(fees: list[Fee], first: int, last: int) -> list[str]:
-    """Months from ``first`` to ``last`` (indices) in which a schedule names no rate, in words.
-
-    >>> fee = {"name": "Fee", "pmpm_usd": 1.0}
-    >>> steps = [Fee(**fee, first="2008-06", last="2008-08"), Fee(**fee, first="2008-10")]
-    >>> schedule_gaps(steps, 2008 * 12 + 5, 2009 * 12)
-    ['"Fee": no rate in 2008-09']
+    ``benchmark_pmpm_usd``: the contract's own benchmark of each program year; without it the benchmark is the
+    study's expected cost. ``amount``: what the contract counts, allowed dollars below the study's cap or all
+    that was paid. ``quality_score``: without it that of the pay for performance in force.
     """
-    found = []
-    for name, steps in _schedules(fees).items():
-        without = [m for m in range(first, last + 1) if not any(s.holds_in(m) for s in steps)]
-        for run in _runs(without):
-            when = month_name(run[0]) if len(run) == 1 else f"{month_name(run[0])} to {month_name(run[-1])}"
-            found.append(f'"{name}": no rate in {when}')
-    return found
+
+    benchmark_pmpm_usd: tuple[float, ...] = Field(default=(), strict=False)
+    amount: Literal["allowed", "paid"] = "allowed"
+    quality_score: float | None = Field(default=None, ge=0, le=1)
+
+    @field_validator("benchmark_pmpm_usd")
+    @classmethod
+    def _above_zero(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not v > 0 for v in value):
+            raise ValueError("every benchmark must be above zero")
+        return value
 
 
-def _schedules(fees: list[Fee]) -> dict[str, list[Fee]]:
-    """Fees of one name, arm and tier, in the order of their months."""
-    found: dict[tuple[object, ...], list[Fee]] = {}
-    for fee in fees:
-        found.setdefault((fee.name, fee.arm, fee.strata, fee.practices), []).append(fee)
-    ordered = {key: sorted(steps, key=lambda f: month_index(f.first)) for key, steps in found.items()}
-    named: dict[str, list[Fee]] = {}
-    for (name, arm, strata, practices), steps in ordered.items():
-        tier = [*([arm] if arm == "comparison" else []), *map(str, strata), *map(str, practices)]  # type: ignore[call-overload]
-        named[f"{name} ({', '.join(tier)})" if tier else str(name)] = steps
-    return named
+class Employer(Section):
+    """A self-insured employer's view: which part of savings and of payments reaches it.
+
+    ``stop_loss``: an insurer bears the dollars above the study's cap. ``payment_share``: the share of program
+    payments that the payer passes on. ``administration_pmpm_usd``: what the program costs it besides.
+    """
+
+    stop_loss: bool = False
+    payment_share: float = Field(default=1.0, ge=0, le=1)
+    administration_pmpm_usd: float = Field(default=0.0, ge=0)
 
 
-def _runs(months: list[int]) -> list[list[int]]:
-    found: list[list[int]] = []
-    for month in months:
-        if found and found[-1][-1] == month - 1:
-            found[-1].append(month)
-        else:
-            found.append([month])
-    return found
+class Payment(Section):
+    """The blended payment model beside fee for service and ``[[fees]]``."""
+
+    performance: list[PayForPerformance] = Field(default_factory=list)
+    shared_savings: StudyContract | None = None
+    employer: Employer | None = None

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
 from medhome.study.display import share, usd
+
+if TYPE_CHECKING:
+    from medhome.study.results import Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,3 +84,52 @@ class ContractSettlements:
             f"earned {usd(sums['earned_usd'], 0)}; {sums['paid']:,} paid, {sums['owing']:,} owing"
         )
         return "\n".join(out)
+
+
+def _empty(columns: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+
+
+_SETTLEMENT = {"year": "int64", "first_month": "int64", "last_month": "int64", "members": "float64"}
+_SETTLEMENT |= dict.fromkeys(
+    ("member_months", "benchmark_pmpm", "actual_pmpm", "benchmark_usd", "actual_usd"), "float64"
+)
+_SETTLEMENT |= dict.fromkeys(
+    ("savings_rate", "minimum_rate", "quality_score", "share_rate", "generated_usd", "cap_usd", "earned_usd"),
+    "float64",
+)
+_SETTLEMENT |= dict.fromkeys(("reached", "quality_met", "cap_bound"), "bool") | {"why": "str"}
+_PAYMENTS = {"year": "int64", "kind": "str", "name": "str", "arm": "str", "pmpm": "float64", "usd": "float64"}
+_MEASURES = {"program": "str", "id": "str", "label": "str", "kind": "str", "value": "float64"}
+_MEASURES |= dict.fromkeys(("threshold", "target", "weight", "attained_share"), "float64")
+_MEASURES |= dict.fromkeys(("gate", "met", "lower_is_better"), "bool")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payment:
+    """What the blended payment model paid, and how it was settled (exhibit T16).
+
+    before: what must be known before savings are claimed (`medhome.models.credibility.before_savings`).
+    settlement: one row per program year with a shared-savings contract: ``year``, ``first_month``,
+        ``last_month``, ``members`` (largest month), ``member_months``, ``benchmark_pmpm``, ``actual_pmpm``,
+        ``benchmark_usd``, ``actual_usd``, ``savings_rate``, ``minimum_rate``, ``reached``,
+        ``quality_score``, ``quality_met``, ``share_rate``, ``generated_usd``, ``cap_usd``, ``cap_bound``,
+        ``earned_usd`` (negative is owed), ``why`` (the step that decided, or why there is no settlement).
+    payments: one row per program year and payment: ``year``, ``kind``, ``name``, ``arm``, ``pmpm`` and
+        ``usd`` on the treated arm's member-months; those of the comparison arm are negative.
+    measures: one row per measure of a pay for performance: ``program``, ``id``, ``label``, ``kind``,
+        ``value``, ``threshold``, ``target``, ``weight``, ``lower_is_better``, ``gate``, ``met``,
+        ``attained_share``.
+    """
+
+    before: Mapping[str, Estimate] = field(default_factory=dict)
+    settlement: pd.DataFrame = field(default_factory=lambda: _empty(_SETTLEMENT))
+    payments: pd.DataFrame = field(default_factory=lambda: _empty(_PAYMENTS))
+    measures: pd.DataFrame = field(default_factory=lambda: _empty(_MEASURES))
+    COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"settlement": ("members",)}
+    RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
+        "settlement": (
+            *("member_months", "benchmark_pmpm", "actual_pmpm", "benchmark_usd", "actual_usd"),
+            *("savings_rate", "generated_usd", "cap_usd", "earned_usd"),
+        )
+    }

@@ -17,6 +17,7 @@ import pandas as pd
 
 from medhome.study.completion_results import Completion
 from medhome.study.employer_results import Employers
+from medhome.study.payment_results import Payment
 from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.specification_results import SpecificationCurve
@@ -347,6 +348,7 @@ class Evaluation:
     washout: Washout = field(default_factory=Washout)
     employers: Employers = field(default_factory=Employers)
     uncertainty: Uncertainty = field(default_factory=Uncertainty)
+    payment: Payment = field(default_factory=Payment)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         "attrition",
@@ -364,6 +366,7 @@ class Evaluation:
         "washout",
         "employers",
         "uncertainty",
+        "payment",
     )
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from medhome.study.completion_results import Completion
 from medhome.study.employer_results import Employers
+from medhome.study.payment_results import Payment
 from medhome.study.results import (
     Attrition,
     Check,
@@ -48,6 +49,7 @@ _PARTS: dict[str, type] = {
     "washout": Washout,
     "employers": Employers,
     "uncertainty": Uncertainty,
+    "payment": Payment,
 }
 
 _LATER = frozenset(

@@ -16,8 +16,9 @@ from medhome.study.arm_choices import Arms, Attribution
 from medhome.study.claims_choices import Claims, read_service_rules
 from medhome.study.deflator import read_price_index
 from medhome.study.expected_choices import Expected, SavingsPrior
+from medhome.study.fee_schedules import schedule_faults
 from medhome.study.outcomes import Outcomes
-from medhome.study.payment_choices import Fee
+from medhome.study.payment_choices import Fee, Payment
 from medhome.study.period_choices import Periods
 from medhome.study.periods import month_index, month_name
 from medhome.study.population_choices import Population
@@ -113,6 +114,7 @@ class StudySpec(Section):
     specifications: Specifications = Specifications()
     savings_prior: SavingsPrior | None = None
     fees: list[Fee] = Field(default_factory=list)
+    payment: Payment = Payment()
     disclosure: Disclosure = Disclosure()
 
     @field_validator("paid_through")
@@ -134,7 +136,13 @@ class StudySpec(Section):
                 'outcomes.services "all" counts drugs, so population.require_pharmacy_benefit must be true '
                 '(a member without the benefit is not one without drug cost); or set services to "medical"'
             )
+        if faults := schedule_faults(self.fees):
+            raise ValueError(f"fees: {'; '.join(faults)}")
         index = self.outcomes.price_index
+        if index is not None and self.payment.shared_savings is not None:
+            raise ValueError(
+                "payment.shared_savings settles dollars as they were; leave outcomes.deflator out"
+            )
         if index is not None and (fault := index.fault(list(self.periods.analysed))):
             raise ValueError(f"outcomes.deflator: {fault}; give every month analysed")
         if index is not None and self.claims.prices:
@@ -176,12 +184,8 @@ class StudySpec(Section):
         return _validated(plain, source=f'specifications.attributions "{population}"')
 
     def fee_pmpm(self, month: int) -> float:
-        """Program payments due in a month, in the study's dollars per treated member."""
-        due = sum(
-            f.pmpm_usd
-            for f in self.fees
-            if month_index(f.first) <= month and (f.last is None or month <= month_index(f.last))
-        )
+        """Fees due in a month for a treated member of every tier, in the study's dollars."""
+        due = sum(f.pmpm_usd for f in self.fees if f.arm == "treated" and f.holds_in(month))
         return due * self.price_ratio(month) if due else due
 
     def price_ratio(self, month: int) -> float:
