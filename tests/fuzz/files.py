@@ -168,9 +168,15 @@ def without_rows(draft: Draft) -> str:
     return f"{table} with {left} rows"
 
 
+def _written(folder: Path, table: str) -> Path:
+    """The table's file, in the format that it was written in."""
+    text = folder / f"{table}.csv"
+    return text if text.exists() else folder / f"{table}.parquet"
+
+
 def without_file(draft: Draft) -> str:
     table = draft.table()
-    draft.after.append(lambda folder: (folder / f"{table}.parquet").unlink())
+    draft.after.append(lambda folder: _written(folder, table).unlink(missing_ok=True))
     return f"no {table}"
 
 
@@ -184,7 +190,7 @@ def parts(draft: Draft) -> str:
 
     def change(folder: Path) -> None:
         if how != "file and folder":
-            (folder / f"{table}.parquet").unlink()
+            _written(folder, table).unlink()
         (folder / table).mkdir()
         if how == "no parts":
             (folder / table / "readme.txt").write_text("nothing here")
@@ -209,7 +215,7 @@ def wrong_things(draft: Draft) -> str:
     how = str(draft.rng.choice(["folder", "text as parquet", "parquet as csv", "broken link", "both", "zip"]))
 
     def change(folder: Path) -> None:
-        path = folder / f"{table}.parquet"
+        path = _written(folder, table)
         content = path.read_bytes()
         if how == "both":
             (folder / f"{table}.csv").write_bytes(as_csv(draft.tables[table]))

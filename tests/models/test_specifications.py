@@ -192,6 +192,13 @@ def test_a_population_that_is_everybody_or_few_is_left_out_with_the_reason(month
     assert any("too few members" in s for s in children.left_out)
 
 
+def test_where_no_sample_can_be_made_the_curve_is_empty_with_the_reason(months):
+    children = months[(months["stratum"] == "children") & (months["arm"] == "comparison")]
+    found = made(children)
+    assert found.specifications.empty and found.effects.empty
+    assert any("population all" in s for s in found.left_out)
+
+
 def test_a_fit_that_is_refused_says_why_and_comes_last(months):
     spoilt = months.copy()
     at = (spoilt["practice_id"] == "P30") & (spoilt["month"] == START)

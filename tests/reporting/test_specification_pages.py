@@ -36,6 +36,8 @@ def test_words_follow_the_result():
     text = specification_pages.specification_curve(report(specifications=few)).text
     assert "random sets of as many" in text and "with 3 organisations in the program" in text
     assert specification_pages.specification_curve(report(specifications=SpecificationCurve())).text == ""
+    none = SpecificationCurve(left_out=("static, population all: too few members",))
+    assert "too few members." in specification_pages.specification_curve(report(specifications=none)).text
 
 
 def test_rows_of_marks_are_those_of_axes_that_move():

@@ -57,6 +57,7 @@ def test_all_faults_are_reported_at_once_with_the_nearest_name(tmp_path):
         ("floor = 11", "floor = 1", "disclosure.floor = 1"),
         ('rule = "roster"', 'rule = "rooster"', 'did you mean "roster"?'),
         ("[periods]", "[periods", "not valid TOML"),
+        ("[periods]", "x = " + "[" * 5_000 + "]" * 5_000 + "\n[periods]", "nested too deeply"),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path, old, new, says):

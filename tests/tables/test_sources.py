@@ -154,6 +154,15 @@ def test_a_bad_cell_of_csv(con, tmp_path):
     assert 'eligibility.csv: column birth_date, row 3: "24.12.2001"' in text and "YYYY-MM-DD" in text
 
 
+@pytest.mark.parametrize("day", ["290309-12-22", "infinity", "10000-01-01"])
+def test_a_day_beyond_four_digit_years_cannot_be_read(con, tmp_path, day):
+    tables = tiny.frames()
+    tables["eligibility"] = tables["eligibility"].astype(str).replace({"None": ""})
+    tables["eligibility"].loc[1, "enrollment_end_date"] = day
+    text = _problem(con, tiny.write(tmp_path, tables, "csv"))
+    assert f'eligibility.csv: column enrollment_end_date, row 2: "{day}" cannot be read' in text
+
+
 def test_a_csv_row_that_is_short(con, tmp_path):
     tiny.write(tmp_path, tiny.frames(), "csv")
     path = tmp_path / "program_roster.csv"

@@ -123,6 +123,8 @@ def curve(by_attribution: Mapping[str, Cells], headline: Estimate, spec: StudySp
         left_out.append(
             "Poisson with a covariate: where it varies inside a practice-month the fit is not exact from sums"
         )
+    if not rows:
+        return SpecificationCurve(left_out=tuple(left_out))
     frame = _ordered(pd.DataFrame(rows), values, own, headline)
     return SpecificationCurve(
         specifications=frame,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from medhome.reporting.blocks import NOTHING, Block, notice, paragraphs
+from medhome.reporting.blocks import Block, notice, paragraphs
 from medhome.reporting.datatable import Column, DataTable, records
 from medhome.reporting.specification_figure import figure
 from medhome.reporting.specification_labels import AXIS_LABELS, label
@@ -16,13 +16,14 @@ from medhome.study.specification_results import SpecificationCurve
 def specification_curve(report: ReleasedRun) -> Block:
     """Every combination of choices that could have been made otherwise, and the effect under each."""
     found = report.evaluation.specifications
+    missing = notice("Not in the curve", [f"{s}." for s in found.left_out])
     if found.effects.empty:
-        return NOTHING
+        return missing
     return (
         paragraphs(in_words(found))
         + figure(found, report.spec, choices(found)).block()
         + paragraphs(ranks_in_words(found))
-        + notice("Not in the curve", [f"{s}." for s in found.left_out])
+        + missing
     )
 
 

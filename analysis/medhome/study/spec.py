@@ -209,6 +209,8 @@ def read_study(path: Path) -> StudySpec:
         plain = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise StudyFileError(f"{path}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise StudyFileError(f"{path}: not valid TOML: lists or tables are nested too deeply") from None
     _read_lists(plain, path)
     return _validated(plain, source=str(path))
 

@@ -147,11 +147,11 @@ def expression(column: Column, kind: str) -> tuple[str, str]:
         return _text(column, kind, x, text), ""
     if column.type == "date":
         if kind == "date":
-            return x, f"isinf({x})"
+            return x, _beyond(x)
         if kind == "timestamp":
-            return f"CAST({x} AS DATE)", ""
+            return f"CAST({x} AS DATE)", _beyond(f"CAST({x} AS DATE)")
         value = f"coalesce(try_cast({text} AS DATE), CAST(try_strptime({text}, '%Y%m%d') AS DATE))"
-        return value, f"({text} IS NOT NULL AND ({value} IS NULL OR isinf({value})))"
+        return value, f"({text} IS NOT NULL AND ({value} IS NULL OR {_beyond(value)}))"
     if column.type == "flag":
         if kind == "boolean":
             return f"CAST({x} AS INTEGER)", ""
@@ -195,6 +195,11 @@ def _text(column: Column, kind: str, x: str, text: str) -> str:
         f"WHEN regexp_full_match({code}, '[0-9]+') AND length({digits}) <= {column.width} "
         f"THEN lpad({digits}, {column.width}, '0') ELSE {code} END"
     )
+
+
+def _beyond(day: str) -> str:
+    """SQL that is true for a day that no calendar of four-digit years has."""
+    return f"(isinf({day}) OR {day} > DATE '9999-12-31')"
 
 
 def _any(*conditions: str) -> str:
