@@ -58,6 +58,7 @@ _HOMES = {
         "effect_without_one_organization",
         "effect_without_one_practice",
         "effects_of_placebo_starts",
+        "effects_on_placebo_outcomes",
         "estimates_by_method",
         "effect_without_each_employer",
         "expected_in_words",

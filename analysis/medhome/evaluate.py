@@ -28,6 +28,7 @@ from medhome.models import washout as implementation
 from medhome.models.inference.side_by_side import SEED_STEPS
 from medhome.study.cells import Cells, MonthPairs, Rows
 from medhome.study.employer_results import EmployerCells
+from medhome.study.placebo_results import PlaceboCells
 from medhome.study.progress import Progress, silent
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation
 from medhome.study.selection_results import Selection
@@ -42,6 +43,7 @@ from medhome.tables import (
     collapse,
     engines,
     panel,
+    placebo_outcomes,
     selection,
     sources,
     specifications,
@@ -79,7 +81,8 @@ class Collapsed:
     member's months by outcome. triangles: when cost was paid. coded: scores by month where the code system of
     diagnoses changes in the look-back (`tables.code_systems`). grid: the same cells at other caps. above_cap:
     who and what is above the study's own. flows: who came and went (`tables.selection`). by_attribution:
-    cells of the curve (`tables.specifications`). employers: those of the largest employer groups.
+    cells of the curve (`tables.specifications`). employers: those of the largest employer groups. outcomes:
+    what the program cannot have changed (`tables.placebo_outcomes`).
     The rest are parts of `Evaluation`.
     """
 
@@ -97,6 +100,7 @@ class Collapsed:
     flows: Flows
     by_attribution: dict[str, Cells]
     employers: EmployerCells
+    outcomes: tuple[PlaceboCells, ...]
 
 
 def collapse_study(
@@ -133,6 +137,7 @@ def collapse_study(
         compared = replace(balance.describe(scored, spec), strata=strata.by_arm(cells, rows, spec))
         flows = selection.describe(inputs, scored, spec)
         coded = code_systems.by_month(inputs, scored.members, model.coefficients(), spec)
+        unchanged = placebo_outcomes.collapse(inputs, scored, cells, pairs["allowed_capped"], spec)
         other = _specification_cells(ready, inputs, scored, cells, spec)
         progress("cost collapsed to cells", 0, 0)
     quality = DataQuality(rules=rules, inputs=files, **months.quality)
@@ -151,6 +156,7 @@ def collapse_study(
         flows=flows,
         by_attribution=other,
         employers=of_employers,
+        outcomes=unchanged,
     )
 
 
@@ -192,7 +198,9 @@ def evaluate(
     saved = savings.from_effect(effect, cells, pairs, spec, completed, paid_out)
     before = credibility.before_savings(effect, cells, pairs["allowed_capped"], spec)
     progress("effect, expected cost and savings estimated", 0, 0)
-    sure = robustness.describe(cells, pairs["allowed_capped"], spec, effect, study.cohort)
+    sure = robustness.describe(
+        cells, pairs["allowed_capped"], spec, effect, study.cohort, study.outcomes
+    )
     progress("placebos, other estimators and bounds estimated", 0, 0)
 
     found: dict[str, Any] = dict(

@@ -792,6 +792,16 @@ def robustness(smallest: float = 480.0) -> Robustness:
         ],
         columns=["label", "members", "estimate", "why"],
     )
+    outcomes = with_interval(
+        pd.DataFrame(
+            [
+                ("appendicitis", "Appendicitis", "per 1,000 member-months", 212, 0.31, 0.02, 0.05, ""),
+                ("fracture_cost", "Fracture, cost", "USD PMPM", 480, 4.1, -0.2, 0.9, ""),
+                ("hip_fracture", "Hip fracture", "per 1,000 member-months", smallest, 0.04, 0.01, 0.02, ""),
+            ],
+            columns=["outcome", "label", "unit", "people", "level", "estimate", "se", "why"],
+        )
+    )
     methods = with_interval(
         pd.DataFrame(
             [
@@ -830,6 +840,7 @@ def robustness(smallest: float = 480.0) -> Robustness:
         organizations=organizations.assign(change=organizations["estimate"] + 4.2),
         practices=practices.assign(change=practices["estimate"] + 4.2),
         placebo_arm=arm,
+        placebo_outcomes=outcomes,
         methods=methods,
         bounds=bounds,
         breakdowns=breakdowns,

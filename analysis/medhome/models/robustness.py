@@ -7,18 +7,24 @@ a failure: the effect stands, and the page says what could not be tried.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from medhome.models import trend_bounds
 from medhome.models.estimates_by_method import estimates_by_method
-from medhome.models.sensitivity.placebos import leave_one_out, placebo_arm, placebo_starts
+from medhome.models.sensitivity.placebos import (
+    leave_one_out,
+    placebo_arm,
+    placebo_outcomes,
+    placebo_starts,
+)
 from medhome.models.sensitivity.refits import Refits
 from medhome.models.twfe import PracticeMonths
 from medhome.study.cells import Cells, MonthPairs
-from medhome.study.placebo_results import LeaveOneOut
+from medhome.study.placebo_results import LeaveOneOut, PlaceboCells
 from medhome.study.problems import ModelRefusal
 from medhome.study.results import Cohort, DidResult
 from medhome.study.robustness_results import Robustness
@@ -30,12 +36,17 @@ WITH_INTERVAL = [*LEFT_OUT[:-1], "se", "lo90", "hi90", "lo95", "hi95", "why"]
 
 
 def describe(
-    cells: Cells, pairs: MonthPairs, spec: StudySpec, effect: DidResult, cohort: Cohort
+    cells: Cells,
+    pairs: MonthPairs,
+    spec: StudySpec,
+    effect: DidResult,
+    cohort: Cohort,
+    outcomes: Sequence[PlaceboCells] = (),
 ) -> Robustness:
     """Everything that the page "How sure are we" shows.
 
     cells, pairs, spec: as for `models.did.estimate`; effect: what that found; cohort: for the neutral
-    names of organisations and their numbers of members.
+    names of organisations and their numbers of members; outcomes: those that the program cannot have changed.
     """
     refits = Refits.of(
         cells.where(cells.frame["month"].isin(spec.periods.analysed)),
@@ -68,11 +79,24 @@ def describe(
     found["organizations"] = _organizations(without, labels, members)
     found["practices"] = _practices(leave_one_out(refits, "practice"), refits.panel, labels)
     found["methods"] = estimates_by_method(refits, effect, spec.periods.start_month)
+    if outcomes:
+        found["placebo_outcomes"] = _placebo_outcomes(outcomes, spec)
     attempt("placebo_arm", lambda: _placebo_arm(refits, labels, members))
     attempt(
         "bounds", lambda: trend_bounds.bounds(trend_bounds.joint_quarters(refits, spec.periods.start_month))
     )
     return Robustness(**found, reasons=reasons)
+
+
+def _placebo_outcomes(outcomes: Sequence[PlaceboCells], spec: StudySpec) -> pd.DataFrame:
+    analysed = [
+        replace(o, cells=o.cells.where(o.cells.frame["month"].isin(spec.periods.analysed))) for o in outcomes
+    ]
+    return placebo_outcomes(
+        analysed,
+        first_post=spec.periods.performance.first,
+        prior_scale=spec.estimation.prior_scale_share,
+    )
 
 
 def _organizations(

@@ -98,6 +98,28 @@ def placebo_arm(found: Robustness) -> DataTable:
     )
 
 
+def placebo_outcomes(found: Robustness) -> DataTable:
+    """The effect on outcomes that the program cannot have changed, each in its own unit."""
+    return DataTable(
+        id="tbl-placebo-outcomes",
+        caption="Effects on what the program cannot have changed",
+        frame=found.placebo_outcomes,
+        columns=(
+            Column("label", "Claims for", beneath=Column("unit", "counted as")),
+            Column("people", "People", count),
+            Column("level", "Comparison, before", number),
+            Column("estimate", "Effect", number),
+            Column("se", "Standard error", number),
+            Column("lo95", "95% interval", number, upper="hi95"),
+            Column("why", "Note"),
+        ),
+        counts=Robustness.COUNTS["placebo_outcomes"],
+        resting=Robustness.RESTING["placebo_outcomes"],
+        note="Claims whose first diagnosis is in the named list. People: the fewest who had one in an arm "
+        "before or after the start. Not adjusted; the interval is of the headline's kind.",
+    )
+
+
 def bounds(found: Robustness, kind: str) -> DataTable:
     """The interval of each effect when trends may part, by how far; kind of `study.sensitivity_bounds`."""
     write = number if kind == "relative-magnitudes" else usd

@@ -30,6 +30,16 @@ ROBUSTNESS: tuple[Table, ...] = (
         {"members": MEMBERS, "estimate": Column(PMPM, "estimate", 2, "members")},
     ),
     Table(
+        "robustness.placebo_outcome",
+        "robustness.placebo_outcomes",
+        ("outcome",),
+        {
+            "people": Column("people", "count"),
+            "level": Column("", "estimate", 2, "people"),
+            "estimate": Column("", "estimate", 2, "people"),
+        },
+    ),
+    Table(
         "robustness.estimator",
         "robustness.methods",
         ("method",),
@@ -59,6 +69,7 @@ ROBUSTNESS: tuple[Table, ...] = (
 )
 
 ROBUSTNESS_WITH_INTERVAL = {
+    "robustness.placebo_outcomes": "estimate",
     "robustness.organizations": "estimate",
     "robustness.placebo_starts": "estimate",
     "robustness.methods": "estimate",

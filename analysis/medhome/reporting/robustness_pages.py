@@ -73,6 +73,13 @@ def placebo_organizations(report: ReleasedRun) -> Block:
     )
 
 
+def effects_on_placebo_outcomes(report: ReleasedRun) -> Block:
+    """What was found on outcomes that the program cannot have changed."""
+    found = report.evaluation.robustness
+    told = paragraphs(words.placebo_outcomes(found))
+    return told if found.placebo_outcomes.empty else told + exhibits.placebo_outcomes(found).block()
+
+
 def bounds_on_trends(report: ReleasedRun) -> Block:
     """Which effects remain possible when trends parted."""
     found = report.evaluation.robustness

@@ -137,6 +137,29 @@ def placebo_arm(found: Robustness, spec: StudySpec) -> list[str]:
     return sentences
 
 
+def placebo_outcomes(found: Robustness) -> list[str]:
+    """What was found on outcomes that no care program changes within months."""
+    if found.placebo_outcomes.empty:
+        return ["The study names no outcome that the program cannot have changed (placebo_outcomes)."]
+    frame = found.placebo_outcomes[found.placebo_outcomes["lo95"].notna()]
+    if frame.empty:
+        return ["None of the outcomes that the program cannot have changed has an interval to show."]
+    parts = [
+        f"{r.label}, {number(r.estimate)} (95% interval {number(r.lo95)} to {number(r.hi95)}) {r.unit}, with "
+        f"{number(r.level)} in the comparison group before the start"
+        for r in rows_of(frame)
+    ]
+    wrong = _outside(frame)
+    verdict = (
+        "No interval leaves zero out, as should be; wide ones could hide much."
+        if not wrong
+        else f"{count(wrong)} of {count(len(frame))} intervals leave zero out: something else moved between "
+        "the arms, and it may have moved cost as well."
+    )
+    lead = "The program cannot have changed how often members have what follows, nor what that costs."
+    return [lead, f"Effects found on it: {'; '.join(parts)}.", verdict]
+
+
 def methods(found: Robustness, did: DidResult) -> list[str]:
     """How far the estimators lie apart, and which of their intervals may be read."""
     low, high, n = _span(_estimators(found))

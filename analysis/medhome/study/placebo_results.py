@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from medhome.study.cells import Cells, MonthPairs
+
 EFFECT_COLUMNS = ("estimate", "se", "lo90", "hi90", "lo95", "hi95", "why")
 
 
@@ -67,10 +69,17 @@ class PlaceboArm:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlaceboOutcomes:
-    """Effects on outcomes that the program cannot have changed.
+class PlaceboCells:
+    """One outcome that the program cannot have changed, by practice and month.
 
-    frame: one row per outcome: ``outcome``, ``pmpm`` (the comparison arm's, baseline) and the effect.
+    id, label, unit: its name, in words, and what it is counted in. cells: with the variable ``outcome`` in
+    hundredths of the unit; pairs: its cross-products of one member's months; people: the fewest different
+    people who had it in an arm before or after the start.
     """
 
-    frame: pd.DataFrame
+    id: str
+    label: str
+    unit: str
+    cells: Cells
+    pairs: MonthPairs
+    people: int

@@ -21,6 +21,10 @@ _KINDS: dict[str, dict[str, str]] = {
         "why": "str",
     },
     "placebo_arm": {"label": "str", "members": "int64", "estimate": "float64", "why": "str"},
+    "placebo_outcomes": {
+        "outcome": "str", "label": "str", "unit": "str", "people": "int64", "level": "float64", **_EFFECT,
+        "why": "str",
+    },
     "methods": {
         "method": "str", "label": "str", **_EFFECT, "valid": "bool", "headline": "bool", "reading": "str",
     },
@@ -54,6 +58,9 @@ class Robustness:
         ``change`` (that less the effect with all). Organisations have intervals too, under the shocks of
         organisations as estimated with all of them.
     placebo_arm: one row per comparison organisation, taken for the program against the others.
+    placebo_outcomes: one row per outcome that the program cannot have changed: ``outcome``, ``label``,
+        ``unit``, ``people`` (the fewest who had it in an arm before or after the start), ``level`` (the
+        comparison's before the start), and the effect in that unit.
     methods: one row per estimator on the same cost: ``method``, ``label``, ``valid`` (its interval may be
         read with this number of treated organisations), ``headline``, ``reading`` (what it is worth).
     bounds: the interval of an ``effect`` ("first", "average") at ``m`` (the ``step``-th tried, in ``unit``),
@@ -68,6 +75,7 @@ class Robustness:
     organizations: pd.DataFrame = field(default_factory=lambda: empty("organizations"))
     practices: pd.DataFrame = field(default_factory=lambda: empty("practices"))
     placebo_arm: pd.DataFrame = field(default_factory=lambda: empty("placebo_arm"))
+    placebo_outcomes: pd.DataFrame = field(default_factory=lambda: empty("placebo_outcomes"))
     methods: pd.DataFrame = field(default_factory=lambda: empty("methods"))
     bounds: pd.DataFrame = field(default_factory=lambda: empty("bounds"))
     breakdowns: pd.DataFrame = field(default_factory=lambda: empty("breakdowns"))
@@ -80,9 +88,11 @@ class Robustness:
         "organizations": ("members",),
         "practices": ("members",),
         "placebo_arm": ("members",),
+        "placebo_outcomes": ("people",),
     }
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
         "organizations": ("estimate", "change", "se", "lo90", "hi90", "lo95", "hi95"),
         "practices": ("estimate", "change"),
         "placebo_arm": ("estimate",),
+        "placebo_outcomes": ("level", "estimate", "se", "lo90", "hi90", "lo95", "hi95"),
     }

@@ -16,6 +16,7 @@ from medhome.study.arm_choices import Arms, Attribution
 from medhome.study.claims_choices import Claims, read_service_rules
 from medhome.study.deflator import read_price_index
 from medhome.study.expected_choices import Expected, SavingsPrior
+from medhome.study.falsification_choices import PlaceboOutcome
 from medhome.study.fee_schedules import schedule_faults
 from medhome.study.outcomes import Outcomes
 from medhome.study.payment_choices import Fee, Payment
@@ -113,6 +114,7 @@ class StudySpec(Section):
     estimation: Estimation = Estimation()
     specifications: Specifications = Specifications()
     savings_prior: SavingsPrior | None = None
+    placebo_outcomes: list[PlaceboOutcome] = Field(default_factory=list)
     fees: list[Fee] = Field(default_factory=list)
     payment: Payment = Payment()
     disclosure: Disclosure = Disclosure()
@@ -121,6 +123,13 @@ class StudySpec(Section):
     @classmethod
     def _paid_month(cls, value: str) -> str:
         return month_name(month_index(value))
+
+    @field_validator("placebo_outcomes")
+    @classmethod
+    def _once(cls, value: list[PlaceboOutcome]) -> list[PlaceboOutcome]:
+        if len({p.id for p in value}) < len(value):
+            raise ValueError("the same codes and measure stand there twice; name each once")
+        return value
 
     @model_validator(mode="after")
     def _run_out(self) -> StudySpec:

@@ -125,11 +125,18 @@ def standing_codes(inputs: dict[str, Table], spec: StudySpec, by: tuple[str, ...
 
 def groups_of(standing: Table) -> Table:
     """The condition group of each code that was seen: ``system``, ``code``, ``condition_id``."""
+    rows = [(g["system"], g["code_prefix"], g["condition_id"]) for g in codelist("conditions")]
+    return matched(standing, rows, "condition_id")
+
+
+def matched(standing: Table, rows: list[tuple[str, str, str]], name: str) -> Table:
+    """The group of each code that was seen: ``system``, ``code``, ``name``; rows: system, prefix, group."""
     seen = standing.select("system", "code").distinct()
     groups = ibis.memtable(
-        [(g["system"], g["code_prefix"], g["condition_id"]) for g in codelist("conditions")],
-        schema={"group_system": "string", "code_prefix": "string", "condition_id": "string"},
+        rows, schema={"group_system": "string", "code_prefix": "string", name: "string"}
     )
-    return seen.join(
-        groups, [seen.system == groups.group_system, seen.code.startswith(groups.code_prefix)]
-    ).select("system", "code", "condition_id")
+    return (
+        seen.join(groups, [seen.system == groups.group_system, seen.code.startswith(groups.code_prefix)])
+        .select("system", "code", name)
+        .distinct()
+    )

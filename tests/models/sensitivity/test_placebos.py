@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,8 @@ from numpy.testing import assert_allclose
 from medhome.models.sensitivity.placebos import leave_one_out, placebo_arm, placebo_outcomes, placebo_starts
 from medhome.models.sensitivity.refits import Refits, part
 from medhome.models.twfe import twfe
+from medhome.study.cells import Cells
+from medhome.study.placebo_results import PlaceboCells
 from medhome.study.problems import ModelRefusal
 
 START = ZERO + 14
@@ -107,15 +111,19 @@ def test_a_larger_program_has_no_rank(rows):
         placebo_arm(refits_of(few))
 
 
-def test_placebo_outcomes(rows, refits):
+def test_placebo_outcomes(rows):
     cells, pairs = cells_of(rows), pairs_of(rows)
-    options = {"first_post": START, "prior_scale": 0.08}
-    found = placebo_outcomes(cells, {"paid": pairs}, ["paid"], COVARIATES, **options).frame.iloc[0]
-    assert_allclose(found["estimate"], anew(rows), rtol=1e-12)  # the same cost under another name
+    renamed = cells.frame.rename(columns={"w*allowed_capped": "w*outcome"})
+    frame = renamed[[*cells.keys, "rows", "w", "w*outcome"]]
+    own = Cells(keys=cells.keys, scales={"outcome": 100}, frame=frame)
+    outcome = PlaceboCells(id="a", label="A", unit="per 1,000", cells=own, pairs=pairs, people=30)
+    never = replace(outcome, id="b", cells=replace(own, frame=frame.assign(**{"w*outcome": 0})))
+    found = placebo_outcomes([outcome, never], first_post=START, prior_scale=0.08).set_index("outcome")
+    plain = Refits.of(cells, pairs, "allowed_capped", (), first_post=START).effect()
+    assert_allclose(found.loc["a", ["estimate", "lo95"]].tolist(), [plain["estimate"], plain["lo95"]])
     before = rows[(rows["arm"] == "comparison") & (rows["month"] < START)]
-    assert_allclose(found["pmpm"], before["allowed_capped"].mean() / 100, rtol=1e-12)
-    with pytest.raises(ModelRefusal, match="'hip_fracture' was not collapsed"):
-        placebo_outcomes(cells, {"paid": pairs}, ["hip_fracture"], COVARIATES, **options)
+    assert_allclose(found.loc["a", "level"], before["allowed_capped"].mean() / 100, rtol=1e-12)
+    assert np.isnan(found.loc["b", "estimate"]) and found.loc["b", "why"]
 
 
 def test_two_comparisons_left_give_no_interval_but_a_reason(rows):

@@ -7,7 +7,7 @@ falsification tests of the published evaluations; docs/methods, sensitivity.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,12 +15,11 @@ import pandas as pd
 
 from medhome.models.sensitivity.refits import NAN, Refits, part
 from medhome.models.twfe import PracticeMonths
-from medhome.study.cells import Cells, MonthPairs
 from medhome.study.placebo_results import (
     EFFECT_COLUMNS,
     LeaveOneOut,
     PlaceboArm,
-    PlaceboOutcomes,
+    PlaceboCells,
     PlaceboStarts,
 )
 from medhome.study.problems import ModelRefusal
@@ -163,30 +162,29 @@ def placebo_arm(refits: Refits, *, intervals: bool = True) -> PlaceboArm:
 
 
 def placebo_outcomes(
-    cells: Cells,
-    pairs: Mapping[str, MonthPairs],
-    outcomes: Sequence[str],
-    covariates: Sequence[str],
-    *,
-    first_post: int,
-    prior_scale: float,
-) -> PlaceboOutcomes:
+    outcomes: Sequence[PlaceboCells], *, first_post: int, prior_scale: float
+) -> pd.DataFrame:
     """Which effects are found on outcomes that the program cannot have changed?
 
-    cells: must hold each outcome; pairs: each outcome's own cross-products of members' months; the rest as in
-    `Refits.of`. Raises `ModelRefusal` naming an outcome that was not collapsed.
+    One row per outcome: ``outcome``, ``label``, ``unit``, ``people``, ``level`` (the comparison arm's before
+    the start) and the effect, by the headline's method without covariates and with the outcome's own member
+    covariance. An outcome that nobody has, or that cannot be estimated, says why.
     """
     rows = []
     for outcome in outcomes:
-        if outcome not in cells.scales or not cells.has(outcome) or outcome not in pairs:
-            raise ModelRefusal(
-                f"placebo outcome {outcome!r} was not collapsed; the cells hold {', '.join(cells.scales)}"
+        level, nothing = NAN, dict.fromkeys(EFFECT_COLUMNS, NAN)
+        try:
+            if not outcome.cells.total("outcome").any():
+                raise ModelRefusal("nobody in the study has it")
+            refits = Refits.of(
+                outcome.cells, outcome.pairs, "outcome", (), first_post=first_post, prior_scale=prior_scale
             )
-        refits = Refits.of(
-            cells, pairs[outcome], outcome, covariates, first_post=first_post, prior_scale=prior_scale
-        )
-        panel = refits.panel
-        weight = np.where(~panel.treated[:, None] & (panel.months < first_post), panel.members, 0.0)
-        mean = float((weight * panel.y).sum() / weight.sum()) if weight.any() else NAN
-        rows.append({"outcome": outcome, "pmpm": mean, **refits.effect()})
-    return PlaceboOutcomes(frame=pd.DataFrame(rows, columns=["outcome", "pmpm", *EFFECT_COLUMNS]))
+            panel = refits.panel
+            weight = np.where(~panel.treated[:, None] & (panel.months < first_post), panel.members, 0.0)
+            level = float((weight * panel.y).sum() / weight.sum()) if weight.any() else NAN
+            found = refits.effect() if level > 0 else nothing | {"why": "nobody in the comparison has it"}
+        except ModelRefusal as refusal:
+            found = nothing | {"why": str(refusal)}
+        told = {"label": outcome.label, "unit": outcome.unit, "people": outcome.people, "level": level}
+        rows.append({"outcome": outcome.id, **told, **found})
+    return pd.DataFrame(rows)
