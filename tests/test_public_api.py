@@ -22,6 +22,8 @@ NAMES = {
     "did", "sensitivity",
     # any person-year table
     "cost_model",
+    # diagnoses of any people
+    "RiskScores", "risk_scores",
     # nouns
     "Cells", "CostModelResult", "PanelEstimate", "SensitivityResult", "StudySpec", "read_study",
     # problems

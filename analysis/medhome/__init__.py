@@ -12,6 +12,7 @@ from typing import Any
 from medhome.version import __version__
 
 _HOMES = {
+    "medhome.models.risk_scores.scoring": ("RiskScores", "risk_scores"),
     "medhome.models.sensitivity.bounds": ("sensitivity",),
     "medhome.cost_model_tables": ("cost_model",),
     "medhome.panels": ("did",),
@@ -54,6 +55,7 @@ _HOMES = {
         "effect_at_other_caps",
         "effect_beside_what_is_detectable",
         "effect_by_quarter",
+        "effect_by_timing_of_risk",
         "effect_in_words",
         "effect_without_one_organization",
         "effect_without_one_practice",
@@ -80,6 +82,7 @@ _HOMES = {
         "price_and_quantity",
         "program_payments",
         "reproduce_this_report",
+        "risk_of_the_members",
         "run_out_and_completion",
         "savings_by_year",
         "savings_in_words",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from medhome import adjustment
 from medhome.models import (
     checks,
     completion,
@@ -83,6 +84,7 @@ class Collapsed:
     who and what is above the study's own. flows: who came and went (`tables.selection`). by_attribution:
     cells of the curve (`tables.specifications`). employers: those of the largest employer groups. outcomes:
     what the program cannot have changed (`tables.placebo_outcomes`).
+    adjusted: the study's risk, and the same cells with the other timing of it.
     The rest are parts of `Evaluation`.
     """
 
@@ -101,6 +103,7 @@ class Collapsed:
     by_attribution: dict[str, Cells]
     employers: EmployerCells
     outcomes: tuple[PlaceboCells, ...]
+    adjusted: adjustment.Adjusted
 
 
 def collapse_study(
@@ -123,12 +126,12 @@ def collapse_study(
         progress("input tables checked", 0, 0)
 
         months = panel.build(ready.con, inputs, spec)
-        rows = collapse.member_rows(months, spec)
         progress("member-months and cohort built", 0, 0)
 
-        model = risk.fit(rows, spec)
-        scored = collapse.score(months, model.coefficients())
+        adjusted = adjustment.adjusted(inputs, months, spec, beside=True)
+        rows, model, scored = adjusted.rows, adjusted.model, adjusted.scored
         cells = collapse.cells(scored, spec)
+        adjusted = adjustment.with_cells(adjusted, cells, spec)
         pairs = {y: collapse.month_pairs(scored, y) for y in PAIRED}
         grid = cap_grid.cap_grid(scored, cells, spec)
         above = truncation.above_cap(scored, spec)
@@ -157,6 +160,7 @@ def collapse_study(
         by_attribution=other,
         employers=of_employers,
         outcomes=unchanged,
+        adjusted=adjusted,
     )
 
 
@@ -172,11 +176,8 @@ def _specification_cells(
         if population != own:
             choice = spec.attributed(population)
             months = panel.build(ready.con, inputs, choice)
-            model = risk.fit(collapse.member_rows(months, choice), choice)
-            other = collapse.score(months, model.coefficients())
-            found[population] = specifications.named_cells(
-                other, collapse.cells(other, choice), caps, choice
-            )
+            other = adjustment.adjusted(inputs, months, choice).scored
+            found[population] = specifications.named_cells(other, collapse.cells(other, choice), caps, choice)
     return found
 
 
@@ -214,11 +215,19 @@ def evaluate(
         completion=completed,
     )
     noted = payment.payment_checks(spec, paid_out.result)
+    risk_beside = adjustment.side_by_side(study.adjusted, pairs["allowed_capped"], spec, effect)
     return Evaluation(
         study_id=spec.id,
         fingerprint=spec.fingerprint,
         periods=_periods(spec),
-        checks=checks.run_all(**found, cells=cells, spec=spec, coded=study.coded, notes=study.model.notes)
+        checks=checks.run_all(
+            **found,
+            cells=cells,
+            spec=spec,
+            coded=study.coded,
+            notes=study.adjusted.notes,
+            adjustment=risk_beside,
+        )
         + noted,
         payment=replace(paid_out.result, before=before),
         selection=_selection(study, spec),
@@ -230,6 +239,7 @@ def evaluate(
         uncertainty=whole_chain.whole_chain(
             cells, study.rows, spec, effect, against, saved, completed, study.triangles
         ),
+        adjustment=risk_beside,
         **found,
     )
 

@@ -31,6 +31,7 @@ from medhome.study.results import (
     RiskModelResult,
     Savings,
 )
+from medhome.study.risk_results import RiskAdjustment
 from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.spec import StudySpec, read_study
@@ -646,6 +647,55 @@ def washout(why: str = "") -> Washout:
     return Washout(grid=grid)
 
 
+def adjustment(entered: tuple[int, int] = (640, 2_450), source: str = "builtin-1") -> RiskAdjustment:
+    """Concurrent risk makes a larger effect: the program's members were coded more after the start."""
+    effects = pd.DataFrame(
+        {
+            "timing": ["none", "baseline", "concurrent"],
+            "label": ["Without risk", "Risk at baseline, frozen", "Concurrent risk"],
+            "estimate": [-3.9, -4.2, -9.6],
+            "se": [12.1, 11.8, 11.7],
+            "declared": [False, True, False],
+            "why": "",
+        }
+    )
+    change = pd.DataFrame(
+        {"outcome": ["concurrent_pmpm"], "unit": ["USD PMPM"], "estimate": [5.4], "se": [1.6], "p": [0.003],
+         "organizations": [21], "note": [""]}
+    )  # fmt: skip
+    for frame in (effects, change):
+        for level, times in (("90", 1.645), ("95", 1.96)):
+            frame[f"lo{level}"] = frame["estimate"] - times * frame["se"]
+            frame[f"hi{level}"] = frame["estimate"] + times * frame["se"]
+    drift = pd.DataFrame(
+        {
+            "arm": ["treated", "treated", "comparison", "comparison"],
+            "year": [-1, 1, -1, 1],
+            "first_month": [24089, 24101, 24089, 24101],
+            "last_month": [24100, 24112, 24100, 24112],
+            "members": [18_900, 18_400, 61_000, 59_500],
+            "member_months": [212_000.0, 207_000.0, 690_000.0, 672_000.0],
+            "raw_score": [NAN] * 4,
+            "normalised_score": [1.01, 1.05, 1.0, 1.02],
+            "concurrent_pmpm": [303.0, 315.0, 300.0, 306.6],
+        }
+    )
+    known = pd.DataFrame(
+        {
+            "arm": ["treated", "comparison"],
+            "members": [19_200, 62_000],
+            "member_months": [700_000.0, 2_200_000.0],
+            "without_history": entered,
+            "months_without_history": [14_000.0, 66_000.0],
+            "share_without_history": [0.02, 0.03],
+            "without_score": [0, 0],
+            "months_without_score": [0.0, 0.0],
+            "share_without_score": [0.0, 0.0],
+        }
+    )
+    return RiskAdjustment(source=source, effects=effects, drift=drift, drift_effect=change, known=known)
+
+
 def employers(comparison: tuple[int, ...] = (9_100, 4_020, 700)) -> Employers:
     """Three employer groups; without the second the effect is half as large."""
     grid = pd.DataFrame(
@@ -998,6 +1048,7 @@ def evaluation(**parts) -> Evaluation:
         employers=employers(),
         uncertainty=uncertainty(),
         payment=payment(),
+        adjustment=adjustment(),
         specifications=specifications(),
         checks=checks(),
     )

@@ -16,6 +16,7 @@ from medhome.models.completeness import completeness
 from medhome.models.encounters import capitation_shift
 from medhome.models.identities import identities
 from medhome.models.left_out import left_out
+from medhome.models.risk_scores.cautions import risk_checks
 from medhome.study.cells import Cells
 from medhome.study.completion_results import Completion
 from medhome.study.display import absent, count, interval, listed, month, share, usd
@@ -31,6 +32,7 @@ from medhome.study.results import (
     RiskModelResult,
     Savings,
 )
+from medhome.study.risk_results import RiskAdjustment
 from medhome.study.spec import StudySpec
 
 FIRST_EVALUATION_MONTHS = 12
@@ -58,12 +60,14 @@ def run_all(
     completion: Completion | None = None,
     coded: pd.DataFrame | None = None,
     notes: Sequence[str] = (),
+    adjustment: RiskAdjustment | None = None,
 ) -> tuple[Check, ...]:
     """Every check of a study, in the order in which a reader should meet them.
 
     Arguments
         attrition to savings: what the evaluation found. cells: the cells that it rests on.
         notes: sentences that a model has to add (`RiskModel.notes`), shown as information.
+        adjustment: the study's risk and how it moved.
 
     Returns one `Check` each, with ids that do not change from run to run.
     """
@@ -81,6 +85,7 @@ def run_all(
         *capitation_shift(quality),
         *identities(quality, cohort, expected, did, savings, cells, spec),
         *_accuracy(risk),
+        *(() if adjustment is None else risk_checks(adjustment, spec)),
         *(Check(id=f"risk-model-{i}", sentence=s, passed=None) for i, s in enumerate(notes, 1)),
         *(Check(id=f"inference-{i}", sentence=s, passed=None) for i, s in enumerate(did.warnings, 1)),
     )

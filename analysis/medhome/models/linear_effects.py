@@ -8,6 +8,7 @@ every number in dollars allows for shocks of whole organisations as the headline
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,17 +25,25 @@ NUMBERS = ("estimate", "se", "lo90", "hi90", "lo95", "hi95")
 
 
 def effect_on(
-    cells: Cells, outcome: str, pairs: MonthPairs, spec: StudySpec, first_post: int
+    cells: Cells,
+    outcome: str,
+    pairs: MonthPairs,
+    spec: StudySpec,
+    first_post: int,
+    *,
+    covariates: Sequence[str] | None = None,
 ) -> dict[str, float]:
     """The study's two-way effect on these cells, with an interval of the headline's kind: `NUMBERS`.
 
     Arguments
         cells: practice-months, for example those of a part of the members or months.
         pairs: cross-products of members' months of the outcome. first_post: first month of the effect.
+        covariates: the study's own where left out.
 
     On the study's own cells that is the headline. Raises `ModelRefusal` as `twfe` does.
     """
-    fit = twfe(cells, outcome, spec.estimation.covariates, first_post=first_post)
+    used = spec.estimation.covariates if covariates is None else covariates
+    fit = twfe(cells, outcome, used, first_post=first_post)
     covariance = member_covariance(pairs, fit.panel.months).matrix
     found = intervals(fit, covariance, spec, mean=baseline_mean(fit.panel, spec))[0]
     return dict(zip(NUMBERS, (found.estimate, found.sd, *found.ci90, *found.ci95), strict=True))

@@ -81,7 +81,7 @@ class RiskModel:
         )
 
 
-def fit(rows: Rows, spec: StudySpec) -> RiskModel:
+def fit(rows: Rows, spec: StudySpec, source: str = "") -> RiskModel:
     """What would a member like this one have cost per month, judged by the comparison arm before the start?
 
     Weighted least squares of ``allowed_capped`` PMPM with member-months as weights, on the comparison arm's
@@ -89,7 +89,8 @@ def fit(rows: Rows, spec: StudySpec) -> RiskModel:
     ``spec.risk.min_members_per_term`` members shares the coefficient of the next one of the same sex
     (infants never do: their sexes share one), another term with so few is merged into the reference, and a
     term that others determine is dropped, each with a
-    note. Standard errors are cluster-robust by practice, factor
+    note. Where the study's risk is a score (``source`` names it), its bands stand in the place of conditions;
+    the one with most exposure is their reference. Standard errors are cluster-robust by practice, factor
     G/(G-1) * (N-1)/(N-K). Accuracy and calibration are judged on practices left out of the fit (five folds
     of practices in the order of their names) and on the treated arm's baseline, which is never in the fit.
 
@@ -124,7 +125,7 @@ def fit(rows: Rows, spec: StudySpec) -> RiskModel:
     notes.extend(_below_zero(fitted, spec))
     return RiskModel(
         name=spec.risk.model,
-        version=version(spec),
+        version=version(spec, source),
         fitted_on=f"comparison arm, baseline {spec.periods.baseline}",
         terms=terms,
         calibration=calibration.by_decile(base, fitted if held_out is None else held_out, rows),
@@ -133,8 +134,14 @@ def fit(rows: Rows, spec: StudySpec) -> RiskModel:
     )
 
 
-def version(spec: StudySpec) -> str:
-    """Name of the model's version: another where the method or the groups of conditions were issued anew."""
+def version(spec: StudySpec, source: str = "") -> str:
+    """Name of the model's version: another where the method, groups of conditions or scores were issued anew.
+
+    Arguments
+        source: name, library, weights and mapping year of the study's score.
+    """
+    if source:
+        return f"{VERSION} on bands of {source}"
     if spec.risk.model != "age-sex-conditions":
         return VERSION
     groups = hashlib.sha256((DEFINITIONS / "codelists" / "conditions.csv").read_bytes()).hexdigest()

@@ -13,7 +13,7 @@ from medhome.study.spec import StudySpec
 OUTCOME = "allowed_capped"
 Column = tuple[str, ...]
 """Terms that share a coefficient: one term, or age bands joined for want of members."""
-_AGE_SEX, _CONDITION, _SPECIAL = "age_sex:", "condition:", "special:"
+_AGE_SEX, _CONDITION, _SPECIAL, _SCORE = "age_sex:", "condition:", "special:", "score:"
 _INFANTS = "0"
 _COLLINEAR = 1e-9
 
@@ -27,7 +27,8 @@ def choose(
         "age-sex": (_AGE_SEX, _SPECIAL),
         "none": (),
     }
-    offered = [t for t in labels if t.startswith(prefixes[spec.risk.model])]
+    wanted = prefixes.get(spec.risk.model, (_AGE_SEX, _SCORE, _SPECIAL))
+    offered = [t for t in labels if t.startswith(wanted)]
     least = spec.risk.min_members_per_term
     members = {t: int(data[t].sum()) for t in offered}
     bands = [t for t in offered if t.startswith(_AGE_SEX)]
@@ -40,6 +41,10 @@ def choose(
         exposure: dict[Column, int] = {c: sum(int((data[t] * data["w"]).sum()) for t in c) for c in pooled}
         _, largest = max((exposure[c], c) for c in pooled)
         place.update(dict.fromkeys(largest, "reference"))
+    scores = [t for t in offered if t.startswith(_SCORE)]
+    if scores:
+        weight = {t: int((data[t] * data["w"]).sum()) for t in scores}
+        place[max(scores, key=lambda t: weight[t])] = "reference"
     few = [c for c in pooled if c not in infants and sum(members[t] for t in c) < least]
     rare = [t for t in offered if t not in bands and members[t] < least]
     merged = [t for c in [*few, *((t,) for t in rare)] for t in c if place[t] == "fitted"]

@@ -23,7 +23,7 @@ WIDEST = 1.0
 """Organisations' own changes may spread by up to this share of the mean rate, all spreads alike probable."""
 
 COMPOSITION_WIDEST = 0.5
-_GRID_END = 0.20  # of `two_period.re_two_period`, as a share of the mean that it is given
+GRID_END = 0.20  # of `two_period.re_two_period`, as a share of the mean that it is given
 _COLUMNS = ["outcome", "label", "unit", "estimate", "se", "lo90", "hi90", "lo95", "hi95", "p"]
 PER = 1000
 
@@ -162,7 +162,7 @@ def _estimated(
             else "no variation between members: no interval"
         )
         return _row(outcome, label, unit, None, count, why) | {"estimate": c.effect()}
-    found = re_two_period(c, variance, widest / _GRID_END, prior_scale=None).effect
+    found = re_two_period(c, variance, widest / GRID_END, prior_scale=None).effect
     few = comparisons < FEWEST_COMPARISONS
     note = f"no p-value: fewer than {FEWEST_COMPARISONS} comparison organisations" if few else ""
     row = _row(outcome, label, unit, found, count, note)

@@ -28,12 +28,15 @@ from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation, fr
 FLOW = ("members", "member_months", "allowed_usd")
 DROPPED = "_dropped"
 ABOVE = "members_above"
+PARTS_OF_MEMBERS = (ABOVE, "without_history", "without_score")
 PEOPLE: Mapping[str, Callable[[str], bool]] = {
     "members": lambda column: not column.endswith(DROPPED),
     "members_dropped": lambda column: column.endswith(DROPPED),
     ABOVE: lambda column: column.startswith("above_"),
     "count": lambda column: True,
     "zero_lines": lambda column: column == "zero_share",
+    "without_history": lambda column: column.endswith("_without_history"),
+    "without_score": lambda column: column.endswith("_without_score"),
 }
 """Counts of people or of rows, and which of the columns that rest on a frame's counts rest on those.
 
@@ -142,7 +145,7 @@ def _withhold_small(
     for column in (c for c in counts if c in frame):
         values = frame[column].astype("float64")
         hide = (values > 0) & (values < floor)
-        if column == ABOVE:  # all but a few: their number follows
+        if column in PARTS_OF_MEMBERS:  # all but a few: their number follows
             others = frame["members"].astype("float64") - values
             hide |= (others > 0) & (others < floor)
         withheld += int(hide.sum())

@@ -41,6 +41,7 @@ from medhome.reporting.payment_exhibits import (
     program_payments,
     settlement_statement,
 )
+from medhome.reporting.risk_exhibits import effect_by_timing_of_risk, risk_of_the_members
 from medhome.reporting.robustness_pages import (
     bounds_on_trends,
     effect_without_one_organization,
@@ -93,6 +94,7 @@ __all__ = [
     "effect_at_other_caps",
     "effect_beside_what_is_detectable",
     "effect_by_quarter",
+    "effect_by_timing_of_risk",
     "effect_in_words",
     "effect_without_each_employer",
     "effect_without_one_organization",
@@ -119,6 +121,7 @@ __all__ = [
     "price_and_quantity",
     "program_payments",
     "reproduce_this_report",
+    "risk_of_the_members",
     "run_out_and_completion",
     "savings_by_year",
     "savings_in_words",

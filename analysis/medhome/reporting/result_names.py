@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from medhome.reporting.payment_names import PAYMENT
 from medhome.reporting.result_columns import MEMBER_MONTHS, MEMBERS, PMPM, USD, Column, Table
+from medhome.reporting.risk_names import RISK, RISK_WITH_INTERVAL
 from medhome.reporting.robustness_names import ROBUSTNESS, ROBUSTNESS_WITH_INTERVAL
 from medhome.reporting.specification_names import SPECIFICATIONS
 from medhome.reporting.uncertainty_names import UNCERTAINTY
@@ -369,6 +370,7 @@ TABLES: tuple[Table, ...] = (
         {"estimate": Column("", "estimate", 2), "organizations": Column("organizations", "count")},
     ),
     *PAYMENT,
+    *RISK,
     *ROBUSTNESS,
     *SPECIFICATIONS,
     UNCERTAINTY,
@@ -389,6 +391,7 @@ WITH_INTERVAL = {
     "employers.grid": "estimate",
     "selection.effects": "estimate",
     "uncertainty.quantities": "estimate",
+    **RISK_WITH_INTERVAL,
     **ROBUSTNESS_WITH_INTERVAL,
     "specifications.specifications": "estimate",
 }

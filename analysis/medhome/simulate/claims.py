@@ -236,8 +236,10 @@ def _medical(
     dead = members.death_day[owner]
     end = np.where((dead >= 0) & (end > dead), np.maximum(dead, day), end)
     month = plan.month[events.cell[chosen]]
+    site = plan.site[events.cell[chosen]]
     diagnoses = coding.diagnoses(rng, members, kind, owner, day, month)
-    clinician = coding.rendering(rng, providers, members, kind, owner, day, plan.site[events.cell[chosen]])
+    diagnoses = coding.intensified(world, members, providers, kind, owner, day, month, site, diagnoses)
+    clinician = coding.rendering(rng, providers, members, kind, owner, day, site)
 
     # The doctors' part of a stay is a claim of its own.
     doctors = np.flatnonzero(stay)

@@ -7,7 +7,10 @@ import numpy as np
 from medhome.simulate import codes, costs
 from medhome.simulate.members import DAYS_PER_YEAR, Members
 from medhome.simulate.providers import PEDIATRICS, Providers
+from medhome.simulate.world import WorldSettings
 
+_STEP_CODING = 10
+_CODED_MORE = ("diabetes", "coronary", "copd", "depression")
 _OWN_CLINICIAN_SHARE, _OTHER_SITE_SHARE, _OTHER_ORGANIZATION_SHARE = 0.80, 0.05, 0.10
 
 
@@ -49,6 +52,35 @@ def diagnoses(
     out = np.stack([first, second], axis=1)
     male = ~members.female[owner]
     out[male[:, None] & (out == codes.diagnosis("cancer"))] = codes.diagnosis("prostate_cancer")
+    return out
+
+
+def intensified(
+    world: WorldSettings,
+    members: Members,
+    providers: Providers,
+    kind: np.ndarray,
+    owner: np.ndarray,
+    day: np.ndarray,
+    month: np.ndarray,
+    site: np.ndarray,
+    diagnoses: np.ndarray,
+) -> np.ndarray:
+    """Diagnoses with those that the program's practices code after the start without more illness.
+
+    ``world.coding_intensity_share`` of the adults' routine visits without a second diagnosis get one: a
+    condition drawn from those that the risk model knows. Costs, visits and all other codes stay as they are.
+    """
+    if not world.coding_intensity_share:
+        return diagnoses
+    rng = np.random.default_rng([world.seed, _STEP_CODING, members.chunk])
+    drawn = rng.random(len(kind)) < world.coding_intensity_share
+    which = rng.integers(0, len(_CODED_MORE), len(kind))
+    adult = day - members.birth_day[owner] >= 18 * DAYS_PER_YEAR
+    here = providers.site_program[site] & (month >= world.start_offset)
+    mine = drawn & here & adult & (kind == costs.PRIMARY_CARE) & (diagnoses[:, 1] < 0)
+    out = diagnoses.copy()
+    out[mine, 1] = np.array([codes.diagnosis(name) for name in _CODED_MORE])[which[mine]]
     return out
 
 

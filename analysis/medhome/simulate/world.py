@@ -61,6 +61,7 @@ class WorldSettings:
     void_share: float = 0.015
     denied_share: float = 0.04
     orphan_share: float = 0.002
+    coding_intensity_share: float = 0.0  # of the program's routine visits after the start: coded more
 
     def __post_init__(self) -> None:
         faults = []
@@ -108,6 +109,7 @@ class WorldSettings:
             "void_share",
             "denied_share",
             "orphan_share",
+            "coding_intensity_share",
             "organization_month_correlation",
             "practice_month_correlation",
         ):
@@ -180,12 +182,16 @@ COVERAGE = WorldSettings(
     members_per_clinician=49,
 )
 
-WORLDS: dict[str, WorldSettings] = {w.name: w for w in (DEMO, SMALL, COVERAGE)}
+CODING = replace(SMALL, name="coding", effect_pmpm_usd=0.0, coding_intensity_share=0.2)
+"""The small world with no effect, whose program codes illness that is not there: it fools concurrent risk."""
+
+WORLDS: dict[str, WorldSettings] = {w.name: w for w in (DEMO, SMALL, COVERAGE, CODING)}
 
 TITLES = {
     "demo": "Medical home demonstration",
     "small": "Medical home demonstration, small world",
     "coverage": "Medical home demonstration, world of the coverage benchmark",
+    "coding": "Medical home demonstration, world of coding without illness",
 }
 """What each world with settings is, in a study file's title."""
 

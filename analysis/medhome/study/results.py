@@ -18,6 +18,7 @@ import pandas as pd
 from medhome.study.completion_results import Completion
 from medhome.study.employer_results import Employers
 from medhome.study.payment_results import Payment
+from medhome.study.risk_results import RiskAdjustment
 from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.specification_results import SpecificationCurve
@@ -349,6 +350,7 @@ class Evaluation:
     employers: Employers = field(default_factory=Employers)
     uncertainty: Uncertainty = field(default_factory=Uncertainty)
     payment: Payment = field(default_factory=Payment)
+    adjustment: RiskAdjustment = field(default_factory=RiskAdjustment)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         "attrition",
@@ -367,6 +369,7 @@ class Evaluation:
         "employers",
         "uncertainty",
         "payment",
+        "adjustment",
     )
 
 

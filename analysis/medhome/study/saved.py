@@ -26,6 +26,7 @@ from medhome.study.results import (
     RiskModelResult,
     Savings,
 )
+from medhome.study.risk_results import RiskAdjustment
 from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.specification_results import SpecificationCurve
@@ -50,6 +51,7 @@ _PARTS: dict[str, type] = {
     "employers": Employers,
     "uncertainty": Uncertainty,
     "payment": Payment,
+    "adjustment": RiskAdjustment,
 }
 
 _LATER = frozenset(

@@ -24,6 +24,7 @@ from medhome.study.period_choices import Periods
 from medhome.study.periods import month_index, month_name
 from medhome.study.population_choices import Population
 from medhome.study.problems import StudyFileError, printable
+from medhome.study.risk_choices import OWN, Risk
 from medhome.study.section import Section
 from medhome.study.specification_choices import Specifications
 
@@ -60,14 +61,6 @@ class Completion(Section):
                 "before it is refused"
             )
         return self
-
-
-class Risk(Section):
-    """The built-in cost model: age-sex bands and condition groups, frozen at baseline."""
-
-    model: Literal["age-sex-conditions", "age-sex", "none"] = "age-sex-conditions"
-    lookback_months: int = Field(default=12, ge=1, le=36)
-    min_members_per_term: int = Field(default=50, ge=1)
 
 
 class Estimation(Section):
@@ -119,6 +112,18 @@ class StudySpec(Section):
     payment: Payment = Payment()
     disclosure: Disclosure = Disclosure()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_risk(cls, plain: Any) -> Any:
+        """risk.timing "none" takes the covariate out, unless the study names covariates of its own."""
+        if not isinstance(plain, dict):
+            return plain
+        risk, estimation = plain.get("risk"), plain.get("estimation", {})
+        asked = risk.get("timing") if isinstance(risk, dict) else getattr(risk, "timing", None)
+        if asked == "none" and isinstance(estimation, dict) and "covariates" not in estimation:
+            return {**plain, "estimation": {**estimation, "covariates": []}}
+        return plain
+
     @field_validator("paid_through")
     @classmethod
     def _paid_month(cls, value: str) -> str:
@@ -162,6 +167,20 @@ class StudySpec(Section):
                     'specifications.attributions names "market", where members belong to areas, but '
                     "arms.exclusions names a practice; exclude its organization_id, or leave one of them out"
                 )
+        if self.risk.timing == "none" and self.estimation.covariates:
+            raise ValueError(
+                'risk.timing "none" and estimation.covariates ["expected"] contradict each other; leave one '
+                "of them out"
+            )
+        if self.risk.timing == "concurrent" and not self.risk.reads_diagnoses:
+            raise ValueError(
+                f'risk.timing "concurrent" needs a model that reads diagnoses; risk.model is '
+                f'"{self.risk.model}"'
+            )
+        if self.risk.model == OWN and self.data.source != "native":
+            raise ValueError(
+                f'risk.model "{OWN}" reads the table risk_score, which only data.source "native" has'
+            )
         if self.arms.placeholder and self.attribution.method != "rule":
             raise ValueError('attribution.method must be "rule" when arms.rule is not "roster"')
         if self.attribution.population == "market" and any(e.practice_id for e in self.arms.exclusions):

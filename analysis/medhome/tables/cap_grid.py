@@ -91,7 +91,6 @@ def truncated(
 
     Cells of a cap are those of uncapped cost less what the cap takes from the few members above it, exact.
     """
-    members = panel.members.select("person_key", *KEYS[:-1], "expected_cents")
     frame = cells.frame[
         [*KEYS, "rows", "w", moment_name("expected"), moment_name("expected", "expected")]
     ].copy()
@@ -115,7 +114,7 @@ def truncated(
         over = {f"{a}_over": costs[f"{a}_cents"] - costs[f"{a}_{name}_cents"] for a in amounts}
         lost = costs.mutate(**over)
         lost = lost.filter(ibis.or_(*(lost[o] != 0 for o in over)))
-        scored = lost.join(members, "person_key")
+        scored = panel.with_expected(lost, KEYS[:-1])
         sums = {}
         for amount in amounts:
             taken_cents = scored[f"{amount}_over"]

@@ -67,6 +67,8 @@ def indicator(members: Table, term: str) -> IntegerColumn:
     kind, _colon, name = term.partition(":")
     if kind == "special":
         return (members.special.fill_null("") == name).cast("int8")
+    if kind == "score":
+        return (members.score_band == name).cast("int8")
     return members[term] if kind == "condition" else (members.band == name).cast("int8")
 
 
@@ -83,12 +85,7 @@ def score(panel: Panel, coefficients: Mapping[str, float]) -> Panel:
     unknown = sorted(set(coefficients) - set(panel.terms) - {INTERCEPT})
     if unknown:
         raise ValueError(f"these terms are not in the panel: {', '.join(unknown)}")
-    parts = {t: round(c * _COEFFICIENT_SCALE) for t, c in coefficients.items()}
-    # Doubled here: an intercept alone, times two in the engine, is a product of two 32-bit literals.
-    total = ibis.literal(2 * parts.pop(INTERCEPT, 0) + _COEFFICIENT_SCALE, "int64")
-    for term in sorted(parts):
-        total = total + indicator(panel.members, term).cast("int64") * ibis.literal(2 * parts[term], "int64")
-    cents = (total / (2 * _COEFFICIENT_SCALE)).floor().cast("int64")
+    cents = expected_cents(panel.members, coefficients)
     table = panel.con.create_table(
         "medhome_members_scored",
         panel.members.mutate(expected_cents=cents).order_by("person_key"),
@@ -97,21 +94,32 @@ def score(panel: Panel, coefficients: Mapping[str, float]) -> Panel:
     return dataclasses.replace(panel, members=table)
 
 
-def cells(scored: Panel, spec: StudySpec, further: Sequence[str] = ()) -> Cells:
+def expected_cents(members: Table, coefficients: Mapping[str, float]) -> IntegerColumn:
+    """Expected cost of each row that holds the model's terms, in whole cents PMPM, halves up."""
+    parts = {t: round(c * _COEFFICIENT_SCALE) for t, c in coefficients.items()}
+    # Doubled here: an intercept alone, times two in the engine, is a product of two 32-bit literals.
+    total = ibis.literal(2 * parts.pop(INTERCEPT, 0) + _COEFFICIENT_SCALE, "int64")
+    for term in sorted(parts):
+        total = total + indicator(members, term).cast("int64") * ibis.literal(2 * parts[term], "int64")
+    return (total / (2 * _COEFFICIENT_SCALE)).floor().cast("int64")
+
+
+def cells(
+    scored: Panel, spec: StudySpec, further: Sequence[str] = (), outcomes: Sequence[str] = OUTCOMES
+) -> Cells:
     """Sums by organisation, practice, arm, stratum and month: all that the linear models need.
 
-    Variables: the outcomes and ``expected``, in cents; moments: each of them, and the products that the
+    Variables: the ``outcomes`` and ``expected``, in cents; moments: each of them, and the products that the
     difference in differences reads. One row per cell with at least one member-month. Where members have a
     ``wave`` (when their practice joined), it is a key too, and so is each column of months in ``further``.
     """
     if not scored.scored:
         raise ValueError("cells need a scored panel: call score() first")
     keys = KEYS if "wave" not in scored.members.columns else (*KEYS[:-1], "wave", KEYS[-1])
-    members = scored.members.select("person_key", *keys[:-1], "expected_cents")
+    joined = scored.with_expected(scored.months, keys[:-1])
     keys = (*keys[:-1], *further, keys[-1])
-    joined = scored.months.join(members, "person_key")
-    variables = (*OUTCOMES, "expected")
-    wanted = [(v,) for v in variables] + list(_PRODUCTS)
+    variables = (*outcomes, "expected")
+    wanted = [(v,) for v in variables] + [p for p in _PRODUCTS if set(p) <= set(variables)]
     # Whole months have one weight, which is taken out of the sums: half the time of wide sums.
     whole = spec.population.exposure != "day_fraction"
     moments = {moment_name(*names): _moment(joined, names, whole) for names in wanted}

@@ -13,8 +13,9 @@ import ibis
 from ibis import _
 from ibis.expr.types import StringValue, Table
 
-from medhome.study.periods import month_start
+from medhome.study.periods import Span, month_start
 from medhome.study.population_choices import SPECIAL_CATEGORIES
+from medhome.study.risk_years import look_back
 from medhome.study.spec import StudySpec
 from medhome.tables.claims import codelist, counted, is_void, month_of
 
@@ -98,20 +99,31 @@ def conditions(inputs: dict[str, Table], persons: Table, spec: StudySpec) -> Tab
     return keyed.join(groups_of(standing), ["system", "code"]).select("person_key", "condition_id").distinct()
 
 
-def standing_codes(inputs: dict[str, Table], spec: StudySpec, by: tuple[str, ...]) -> Table:
-    """The diagnoses that stand, voids taken off, on lines that count in the look-back before the baseline.
+def standing_codes(
+    inputs: dict[str, Table],
+    spec: StudySpec,
+    by: tuple[str, ...],
+    window: Span | None = None,
+    only: Table | None = None,
+) -> Table:
+    """The diagnoses that stand, voids taken off, on lines that count in a window of months.
+
+    Arguments
+        window: the look-back before the baseline where left out. only: ``person_id`` of whom to read.
 
     One row per combination of ``by``: of person_id, month, system, code.
     """
-    first = spec.periods.baseline.first
+    span = window or look_back(spec.periods, spec.risk.lookback_months).window
     claim = inputs["medical_claim"]
     columns = [c for c in claim.columns if _DIAGNOSIS.match(c)]
     day = claim.claim_start_date
     recent = claim.filter(
-        day >= ibis.date(month_start(first - spec.risk.lookback_months)),
-        day < ibis.date(month_start(first)),
+        day >= ibis.date(month_start(span.first)),
+        day < ibis.date(month_start(span.end)),
         counted(claim, month_of(day), spec),
     )
+    if only is not None:
+        recent = recent.semi_join(only, "person_id")
     coded = recent.select(
         person_id=recent.person_id,
         month=month_of(recent.claim_start_date),

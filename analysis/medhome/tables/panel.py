@@ -5,7 +5,7 @@ claims netted → run-out cut → member-months → attribution → arms → eli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -43,6 +43,7 @@ LARGEST_CENTS = 3_000_000_000
 """Products of cents of a member-month above $30 million would pass 64 bits (and such data are in error)."""
 
 
+_NOW = "expected_now_cents"
 _LEFT_OUT = ("birth_month", "death_month", "death_date", "state", "area", "stays")
 
 
@@ -89,6 +90,19 @@ class Panel:
         """The frames of `DataQuality` that come from the panel, by name."""
         names = ("waterfall", "volumes", "reconciliation", "encounters", "orphans", "prices")
         return {name: getattr(self, name) for name in names}
+
+    def with_expected(self, rows: Table, keys: Sequence[str]) -> Table:
+        """Rows of member-months with these columns of their members and ``expected_cents``.
+
+        Expected cost is the member's own, frozen, or that of the month where ``months`` hold one
+        (``expected_now_cents``: `medhome.tables.person_years`).
+        """
+        joined = rows.join(self.members.select("person_key", *keys, "expected_cents"), "person_key")
+        if _NOW not in self.months.columns:
+            return joined
+        if _NOW not in rows.columns:
+            joined = joined.join(self.months.select("person_key", "month", _NOW), ["person_key", "month"])
+        return joined.drop("expected_cents").rename(expected_cents=_NOW)
 
     @property
     def scored(self) -> bool:

@@ -111,9 +111,8 @@ def _present(panel: Panel) -> tuple[str, ...]:
 
 def _costs(panel: Panel, cells: Cells, months: Table, large: Table, categories: tuple[str, ...]) -> Cells:
     """Cells of cost below the cap by kind of service, as paid by the cut, with the moments of a covariate."""
-    members = panel.members.select("person_key", *KEYS[:-1], "expected_cents")
     mine = panel.categories.semi_join(panel.months, ["person_key", "month"]).join(months, "month")
-    rows = mine.anti_join(large, ["person_key", "window"]).join(members, "person_key")
+    rows = panel.with_expected(mine.anti_join(large, ["person_key", "window"]), KEYS[:-1])
     sums = {"plain": rows.allowed_cents.cast(_WIDE).sum().cast(_WIDE)}
     sums["scored"] = (rows.allowed_cents * rows.expected_cents).cast(_WIDE).sum().cast(_WIDE)
     found = fetch(rows.group_by(*KEYS, "category").aggregate(**sums).order_by(*KEYS, "category"))
