@@ -28,7 +28,7 @@ NAMES = {
     "Cells", "CostModelResult", "PanelEstimate", "SensitivityResult", "StudySpec", "read_study",
     # problems
     "DataProblem", "MedhomeError", "ModelRefusal", "StudyFileError",
-    "ContractSettlements", "settle",
+    "ContractSettlements", "PowerCurve", "power", "settle",
 }  # fmt: skip
 
 

@@ -235,6 +235,11 @@ app.command(
     "           medhome settle contract.toml contracts.csv --json\n\n"
     "What the terms mean and how to write them: docs/methods/payment.md"
 )(cli_payment.settle)
+app.command(
+    epilog="Examples:  medhome power study.toml\n\n"
+    "           medhome power study.toml --data data/demo --practices 10,25,50,100 --effect-pmpm 10\n\n"
+    "Assumptions, formula and how to read the curves: docs/power.md"
+)(cli_payment.power)
 
 
 def main() -> None:

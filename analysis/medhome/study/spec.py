@@ -23,6 +23,7 @@ from medhome.study.payment_choices import Fee, Payment
 from medhome.study.period_choices import Periods
 from medhome.study.periods import month_index, month_name
 from medhome.study.population_choices import Population
+from medhome.study.power_choices import PowerPlan
 from medhome.study.problems import StudyFileError, printable
 from medhome.study.risk_choices import OWN, Risk
 from medhome.study.section import Section
@@ -110,6 +111,7 @@ class StudySpec(Section):
     placebo_outcomes: list[PlaceboOutcome] = Field(default_factory=list)
     fees: list[Fee] = Field(default_factory=list)
     payment: Payment = Payment()
+    power: PowerPlan = PowerPlan()
     disclosure: Disclosure = Disclosure()
 
     @model_validator(mode="before")
