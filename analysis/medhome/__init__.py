@@ -36,6 +36,11 @@ _HOMES = {
     ),
     "medhome.reporting.pages": (
         "accuracy_of_the_cost_model",
+        "accuracy_of_other_cost_models",
+        "effect_under_cost_models",
+        "practices_beside_random_panels",
+        "predictive_ratios_by_group",
+        "tests_of_the_cost_models",
         "balance_at_baseline",
         "before_any_claim_of_savings",
         "before_the_start",

@@ -27,6 +27,7 @@ from medhome.models import truncation as other_caps
 from medhome.models import uncertainty as whole_chain
 from medhome.models import washout as implementation
 from medhome.models.inference.side_by_side import SEED_STEPS
+from medhome.models.member_costs import describe as member_costs
 from medhome.study.cells import Cells, MonthPairs, Rows
 from medhome.study.employer_results import EmployerCells
 from medhome.study.placebo_results import PlaceboCells
@@ -203,6 +204,8 @@ def evaluate(
         cells, pairs["allowed_capped"], spec, effect, study.cohort, study.outcomes
     )
     progress("placebos, other estimators and bounds estimated", 0, 0)
+    modelled = member_costs.describe(study.rows, spec, study.cohort.labels)
+    progress("cost models of members fitted", 0, 0)
 
     found: dict[str, Any] = dict(
         attrition=study.attrition,
@@ -240,6 +243,7 @@ def evaluate(
             cells, study.rows, spec, effect, against, saved, completed, study.triangles
         ),
         adjustment=risk_beside,
+        member_costs=modelled,
         **found,
     )
 
@@ -257,7 +261,7 @@ def _selection(study: Collapsed, spec: StudySpec) -> Selection:
 
 def seeds(spec: StudySpec) -> dict[str, tuple[int, int]]:
     """The seed of each method that draws random numbers: the study's own, and the method's step."""
-    return {method: (spec.seed, step) for method, step in SEED_STEPS.items()}
+    return {method: (spec.seed, step) for method, step in (SEED_STEPS | member_costs.SEED_STEPS).items()}
 
 
 def _periods(spec: StudySpec) -> dict[str, str]:

@@ -14,6 +14,8 @@ import pandas as pd
 
 from medhome.study.completion_results import FRAMES, Completion
 from medhome.study.employer_results import Employers
+from medhome.study.member_cost_results import COLUMNS as COST_COLUMNS
+from medhome.study.member_cost_results import MemberCosts
 from medhome.study.payment_results import Payment
 from medhome.study.periods import month_index
 from medhome.study.released import ReleasedRun
@@ -1027,6 +1029,89 @@ def payment() -> Payment:
     )
 
 
+def member_costs() -> MemberCosts:
+    """Three families, one of them without a model; adults and children; six practices."""
+    arms = ("treated", "comparison")
+    size = {"treated": (18_998, 372_000.0), "comparison": (60_112, 1_190_000.0)}
+    strata = {"all": 1.0, "adults": 0.75, "children": 0.25}
+    identity = [
+        {"family": f, "stratum": s, "part": p, "unit": u, "members": int(60_112 * strata[s]),
+         "member_months": 1_190_000.0 * strata[s], "actual": a, "expected": a * (1 + g), "gap": a * g,
+         "gap_share": g, "without_cost": n, "why": ""}
+        for s in ("adults", "children")
+        for f, p, u, a, g, n in (("ols", "cost", "USD PMPM", 301.5, 0.0, 0),
+                                 ("two-part", "cost", "USD PMPM", 301.5, 0.0123, 0),
+                                 ("two-part", "any cost", "share", 0.971, 0.0, 1_700))
+    ] + [
+        {"family": "gamma", "stratum": s, "part": "cost", "unit": "USD PMPM", "members": 100,
+         "member_months": 900.0, "actual": NAN, "expected": NAN, "gap": NAN, "gap_share": NAN,
+         "without_cost": 0, "why": "gamma has no zeros."}
+        for s in ("adults", "children")
+    ]  # fmt: skip
+    tests = [
+        {"family": f, "stratum": s, "test": t, "members": 4_000 if s == "children" else 40_000,
+         "statistic": v, "se": 0.04, "lo95": v - 0.08, "hi95": v + 0.08, "p": p, "meaning": f"{t} of {f}."}
+        for f in ("ols", "two-part") for s in ("adults", "children")
+        for t, v, p in (("modified Park", 1.4, 0.0001), ("Pregibon link", 0.02, 0.6),
+                        ("modified Hosmer-Lemeshow", 1.3, 0.3), ("Pearson correlation", 0.0, 1.0),
+                        ("Copas, 5 folds", 0.93, 0.08))
+    ]  # fmt: skip
+    effects = [
+        {"family": f, "stratum": s, "members": int(18_998 * strata[s]), "member_months": 186_000 * strata[s],
+         "with_pmpm": 318.4, "without_pmpm": 318.4 - e, "estimate": e, "se": 5.2, "lo95": e - 10.3,
+         "hi95": e + 10.3, "p": 0.4, "lo95_bootstrap": e - 11.0, "hi95_bootstrap": e + 9.0, "draws": 400,
+         "why": ""}
+        for f, e in (("ols", -3.9), ("two-part", -6.2)) for s in ("adults", "children", "all")
+    ] + [
+        {"family": "gamma", "stratum": "all", "members": 18_998, "member_months": 186_000.0, "draws": 0,
+         "why": "gamma has no zeros."}
+    ]  # fmt: skip
+    accuracy = [
+        {"family": f, "cap": c, "stratum": s, "arm": a, "period": p, "members": int(size[a][0] * strata[s]),
+         "member_months": size[a][1] * strata[s], "actual_pmpm": 300.0, "predicted_pmpm": 300.0 * r,
+         "r2": r2, "mae_share": 0.87, "cpm": 0.14, "predictive_ratio": r}
+        for f, c, r2 in (("ols", "capped", 0.139), ("ols", "uncapped", 0.093), ("two-part", "capped", 0.121))
+        for s in strata for a in arms for p, r in (("baseline", 1.01), ("performance", 0.93))
+    ]  # fmt: skip
+
+    def ratio(kind: str, group: str, label: str, arm: str, share: float, value: float) -> dict[str, object]:
+        members = round(size[arm][0] * share)
+        return {"kind": kind, "group": group, "label": label, "arm": arm, "members": members,
+                "member_months": size[arm][1] * share, "actual_pmpm": 300.0, "predicted_pmpm": 300.0 * value,
+                "predictive_ratio": value, "uncapped_ratio": value - 0.01}  # fmt: skip
+
+    ratios = [
+        *(ratio("predicted", f"{k:02d}", f"Tenth {k} of predicted cost", a, 0.1, 0.8 + 0.04 * k)
+          for k in range(1, 11) for a in arms),
+        *(ratio("actual", f"{k}", f"Fifth {k} of actual cost", a, 0.2, (9.2, 3.9, 2.2, 1.4, 0.48)[k - 1])
+          for k in range(1, 6) for a in arms),
+        *(ratio("age_sex", f"age_sex:{s}18-64", name, a, 0.5, 1.0)
+          for s, name in (("F", "Women"), ("M", "Men")) for a in arms),
+        *(ratio("condition", "condition:diabetes", "Diabetes", a, 0.08, 0.97) for a in arms),
+        *(ratio("condition", "condition:rare", "A rare one", a, 0.001, 0.4) for a in arms),
+    ]  # fmt: skip
+    practices = [
+        {"label": f"{name}, practice {n:02d}", "arm": a, "members": m, "member_months": 20.0 * m,
+         "actual_pmpm": 300.0, "predicted_pmpm": 300.0 * r, "predictive_ratio": r, "panel_sd": 2 / m**0.5,
+         "lo95": 1 - 4 / m**0.5, "hi95": 1 + 4 / m**0.5}
+        for name, n, a, m, r in (
+            ("Program", 1, "treated", 10_000, 1.01), ("Program", 2, "treated", 8_998, 1.3),
+            ("Comparison 01", 1, "comparison", 900, 0.9), ("Comparison 02", 1, "comparison", 400, 1.5),
+            ("Comparison 02", 2, "comparison", 90, 1.1),
+        )
+    ]  # fmt: skip
+    recalibration = [
+        {"family": f, "period": p, "members": 18_998, "member_months": 186_000.0, "factor": k,
+         "actual_pmpm": 318.4, "predicted_pmpm": 290.0, "recalibrated_pmpm": 290.0 * k,
+         "predictive_ratio": 290 / 318.4, "recalibrated_ratio": 290 * k / 318.4}
+        for f in ("ols", "two-part") for p, k in (("baseline", 0.99), ("performance", 1.09))
+    ]  # fmt: skip
+    rows = {"identity": identity, "tests": tests, "effects": effects, "accuracy": accuracy, "ratios": ratios,
+            "practices": practices, "recalibration": recalibration}  # fmt: skip
+    frames = {name: pd.DataFrame(r, columns=list(COST_COLUMNS[name])) for name, r in rows.items()}
+    return MemberCosts(primary="ols", warnings=("No gamma model: gamma has no zeros.",), **frames)
+
+
 def evaluation(**parts) -> Evaluation:
     study = spec()
     found = Evaluation(
@@ -1049,6 +1134,7 @@ def evaluation(**parts) -> Evaluation:
         uncertainty=uncertainty(),
         payment=payment(),
         adjustment=adjustment(),
+        member_costs=member_costs(),
         specifications=specifications(),
         checks=checks(),
     )

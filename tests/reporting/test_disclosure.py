@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from medhome.reporting import cohort_exhibits
 from medhome.reporting.disclosure import audit, release, release_flow, small
+from medhome.study.member_cost_results import MemberCosts
 from medhome.study.problems import DisclosureRefused
 from medhome.study.results import Attrition, Cohort
 from medhome.study.robustness_results import Robustness
@@ -146,7 +147,7 @@ def test_small_organisations_and_the_next_smallest_are_withheld():
         practices={"treated": 25, "comparison": 80},
         clinicians={"treated": 391, "comparison": 160},
     )
-    released, gate = release(whole(cohort=mixed, robustness=Robustness()), FLOOR)
+    released, gate = release(whole(cohort=mixed, robustness=Robustness(), member_costs=MemberCosts()), FLOOR)
     found = released.cohort.organizations
     assert shown(found["members"]) == [None, 300, None, 900]
     assert shown(found["baseline_pmpm"]) == [None, 300, None, 300]
@@ -175,7 +176,7 @@ def test_units_left_out_tell_no_number_of_members_that_the_cohort_withholds():
         columns=["label", "members"],
     ).assign(arm="comparison", estimate=-1.0, change=7.0, why="")  # fmt: skip
     sure = Robustness(organizations=units, practices=sites, placebo_arm=units.drop(columns=["arm", "change"]))
-    released, gate = release(whole(cohort=mixed, robustness=sure), FLOOR)
+    released, gate = release(whole(cohort=mixed, robustness=sure, member_costs=MemberCosts()), FLOOR)
     found = released.robustness
     assert shown(found.organizations["members"]) == [None, 300, None, 900]
     for frame in (found.organizations, found.placebo_arm):

@@ -56,9 +56,7 @@ def describe(
         first_post=spec.periods.performance.first,
         prior_scale=spec.estimation.prior_scale_share,
     )
-    known = cohort.organizations
-    keys = zip(known["organization_id"].astype(str), known["arm"].astype(str), strict=True)
-    labels = dict(zip(keys, known["label"].astype(str), strict=True))
+    known, labels = cohort.organizations, cohort.labels
     members = dict(zip(known["label"].astype(str), known["members"].astype(int), strict=True))
     found: dict[str, Any] = {}
     reasons: dict[str, str] = {}

@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from medhome.reporting.employer_gate import release_employers
+from medhome.reporting.member_cost_gate import release_member_costs
 from medhome.reporting.reconciliation_gate import release_reconciliation
 from medhome.reporting.robustness_gate import release_robustness
 from medhome.reporting.selection_gate import release_selection, withhold_further
@@ -99,6 +100,10 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
     secondary += others
     parts["employers"], others = release_employers(
         parts["employers"], evaluation.employers, evaluation.cohort.members, floor
+    )
+    secondary += others
+    parts["member_costs"], others = release_member_costs(
+        parts["member_costs"], evaluation.member_costs, parts["cohort"], floor
     )
     secondary += others
     parts["quality"], few, others = release_reconciliation(parts["quality"], evaluation.quality, floor)

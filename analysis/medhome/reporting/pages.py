@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from medhome.reporting import (
     cohort_exhibits,
-    cohort_words,
     exhibits,
     figures,
     formulas,
@@ -35,6 +34,16 @@ from medhome.reporting.cohort_pages import (
 )
 from medhome.reporting.completion_exhibits import run_out_and_completion
 from medhome.reporting.employer_exhibits import effect_without_each_employer
+from medhome.reporting.member_cost_pages import (
+    accuracy_of_other_cost_models,
+    accuracy_of_the_cost_model,
+    calibration_of_the_cost_model,
+    cost_model_terms,
+    effect_under_cost_models,
+    practices_beside_random_panels,
+    predictive_ratios_by_group,
+    tests_of_the_cost_models,
+)
 from medhome.reporting.payment_exhibits import (
     before_any_claim_of_savings,
     pay_for_performance,
@@ -72,6 +81,7 @@ REPORT_PAGES = {
 """Each notebook, the page that is made from it, and the page's title."""
 
 __all__ = [
+    "accuracy_of_other_cost_models",
     "accuracy_of_the_cost_model",
     "balance_at_baseline",
     "before_any_claim_of_savings",
@@ -96,6 +106,7 @@ __all__ = [
     "effect_by_quarter",
     "effect_by_timing_of_risk",
     "effect_in_words",
+    "effect_under_cost_models",
     "effect_without_each_employer",
     "effect_without_one_organization",
     "effect_without_one_practice",
@@ -118,6 +129,8 @@ __all__ = [
     "other_methods_of_inference",
     "pay_for_performance",
     "placebo_organizations",
+    "practices_beside_random_panels",
+    "predictive_ratios_by_group",
     "price_and_quantity",
     "program_payments",
     "reproduce_this_report",
@@ -129,6 +142,7 @@ __all__ = [
     "settlement_statement",
     "show",
     "specification_curve",
+    "tests_of_the_cost_models",
     "the_other_pages",
     "the_program",
     "the_question",
@@ -280,22 +294,6 @@ def definitions_side_by_side(report: ReleasedRun) -> Block:
 def cost_by_quarter(report: ReleasedRun) -> Block:
     """Figure: expected and actual cost by quarter, with the gap shaded."""
     return figures.series(report.evaluation.expected, report.spec).block()
-
-
-def calibration_of_the_cost_model(report: ReleasedRun) -> Block:
-    """Figure: predicted over actual cost by decile."""
-    return figures.calibration(report.evaluation.risk, report.spec).block()
-
-
-def accuracy_of_the_cost_model(report: ReleasedRun) -> Block:
-    """Exhibit T9: how well the cost model predicts."""
-    risk = report.evaluation.risk
-    return paragraphs([cohort_words.accuracy(risk)]) + exhibits.risk_accuracy(risk).block()
-
-
-def cost_model_terms(report: ReleasedRun) -> Block:
-    """Table: the terms of the cost model."""
-    return exhibits.risk_terms(report.evaluation.risk).block()
 
 
 # -- difference in differences -------------------------------------------------------------------------

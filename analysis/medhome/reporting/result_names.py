@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medhome.reporting.member_cost_names import MEMBER_COSTS, MEMBER_COSTS_WITH_INTERVAL, RISK_MODEL
 from medhome.reporting.payment_names import PAYMENT
 from medhome.reporting.result_columns import MEMBER_MONTHS, MEMBERS, PMPM, USD, Column, Table
 from medhome.reporting.risk_names import RISK, RISK_WITH_INTERVAL
@@ -146,40 +147,6 @@ TABLES: tuple[Table, ...] = (
             "pmpm": Column(PMPM, "exact", 2, "members"),
         },
         label="stratum",
-    ),
-    Table(
-        "risk.term",
-        "risk.terms",
-        ("term",),
-        {
-            "members": MEMBERS,
-            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
-            "coefficient_pmpm": Column(PMPM, "estimate", 2, "members"),
-        },
-    ),
-    Table(
-        "risk.decile",
-        "risk.calibration",
-        ("decile", "arm"),
-        {
-            "members": MEMBERS,
-            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
-            "actual_pmpm": Column(PMPM, "estimate", 2, "members"),
-            "predicted_pmpm": Column(PMPM, "estimate", 2, "members"),
-            "predictive_ratio": Column("ratio", "estimate", 3, "members"),
-        },
-    ),
-    Table(
-        "risk.accuracy",
-        "risk.accuracy",
-        ("population",),
-        {
-            "r2": Column("share of variance", "estimate", 3),
-            "mae_share": Column("share of mean cost", "estimate", 3),
-            "cpm": Column("Cumming's prediction measure", "estimate", 3),
-            "predictive_ratio": Column("ratio", "estimate", 3),
-            "member_months": Column(MEMBER_MONTHS, "exact"),
-        },
     ),
     Table(
         "expected",
@@ -371,6 +338,8 @@ TABLES: tuple[Table, ...] = (
     ),
     *PAYMENT,
     *RISK,
+    *RISK_MODEL,
+    *MEMBER_COSTS,
     *ROBUSTNESS,
     *SPECIFICATIONS,
     UNCERTAINTY,
@@ -392,6 +361,7 @@ WITH_INTERVAL = {
     "selection.effects": "estimate",
     "uncertainty.quantities": "estimate",
     **RISK_WITH_INTERVAL,
+    **MEMBER_COSTS_WITH_INTERVAL,
     **ROBUSTNESS_WITH_INTERVAL,
     "specifications.specifications": "estimate",
 }

@@ -6,6 +6,8 @@ import dataclasses
 import math
 from typing import Any
 
+import pandas as pd
+
 from medhome.study.results import Cohort
 from medhome.study.robustness_results import Robustness
 
@@ -32,9 +34,19 @@ def release_robustness(released: Robustness, cohort: Cohort) -> tuple[Robustness
         frame["members"] = frame["members"].astype("float64").mask(hide)
         changed[name], further = frame, further + int(hide.sum())
     practices = released.practices.astype({"members": "float64"})
-    owner = practices["label"].astype(str).str.split(PRACTICE).str[0]
-    small = owner.isin(set(owner[practices["members"].isna()])) | owner.map(told).isna()
-    hide = practices["members"].notna() & small
+    hide = practices["members"].notna() & untold_practices(practices, cohort)
     practices.loc[hide, "members"] = math.nan
     changed["practices"] = practices
     return dataclasses.replace(released, **changed), further + int(hide.sum())
+
+
+def untold_practices(practices: pd.DataFrame, cohort: Cohort) -> pd.Series:
+    """Practices of organisations of which a practice, or the whole, is withheld: their numbers would tell it.
+
+    Arguments
+        practices: ``label`` ("Comparison 07, practice 02") and ``members``, small ones missing. cohort: as
+            released.
+    """
+    told = cohort.organizations.set_index("label")["members"].astype("float64")
+    owner = practices["label"].astype(str).str.split(PRACTICE).str[0]
+    return owner.isin(set(owner[practices["members"].isna()])) | owner.map(told).isna()

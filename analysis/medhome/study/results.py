@@ -17,6 +17,7 @@ import pandas as pd
 
 from medhome.study.completion_results import Completion
 from medhome.study.employer_results import Employers
+from medhome.study.member_cost_results import MemberCosts
 from medhome.study.payment_results import Payment
 from medhome.study.risk_results import RiskAdjustment
 from medhome.study.robustness_results import Robustness
@@ -211,6 +212,13 @@ class Cohort:
         "strata": ("member_months", "share", "pmpm"),
     }
 
+    @property
+    def labels(self) -> dict[tuple[str, str], str]:
+        """Neutral names of organisations by id and arm."""
+        known = self.organizations
+        keys = zip(known["organization_id"].astype(str), known["arm"].astype(str), strict=True)
+        return dict(zip(keys, known["label"].astype(str), strict=True))
+
 
 @dataclass(frozen=True, kw_only=True)
 class RiskModelResult:
@@ -351,6 +359,7 @@ class Evaluation:
     uncertainty: Uncertainty = field(default_factory=Uncertainty)
     payment: Payment = field(default_factory=Payment)
     adjustment: RiskAdjustment = field(default_factory=RiskAdjustment)
+    member_costs: MemberCosts = field(default_factory=MemberCosts)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         "attrition",
@@ -370,6 +379,7 @@ class Evaluation:
         "uncertainty",
         "payment",
         "adjustment",
+        "member_costs",
     )
 
 

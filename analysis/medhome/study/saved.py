@@ -13,6 +13,7 @@ import pandas as pd
 
 from medhome.study.completion_results import Completion
 from medhome.study.employer_results import Employers
+from medhome.study.member_cost_results import MemberCosts
 from medhome.study.payment_results import Payment
 from medhome.study.results import (
     Attrition,
@@ -52,6 +53,7 @@ _PARTS: dict[str, type] = {
     "uncertainty": Uncertainty,
     "payment": Payment,
     "adjustment": RiskAdjustment,
+    "member_costs": MemberCosts,
 }
 
 _LATER = frozenset(

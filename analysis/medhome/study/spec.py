@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from medhome.study.arm_choices import Arms, Attribution
 from medhome.study.claims_choices import Claims, read_service_rules
+from medhome.study.cost_model_choices import CostModelChoices
 from medhome.study.deflator import read_price_index
 from medhome.study.expected_choices import Expected, SavingsPrior
 from medhome.study.falsification_choices import PlaceboOutcome
@@ -109,6 +110,7 @@ class StudySpec(Section):
     specifications: Specifications = Specifications()
     savings_prior: SavingsPrior | None = None
     placebo_outcomes: list[PlaceboOutcome] = Field(default_factory=list)
+    cost_models: CostModelChoices = CostModelChoices()
     fees: list[Fee] = Field(default_factory=list)
     payment: Payment = Payment()
     power: PowerPlan = PowerPlan()

@@ -36,6 +36,10 @@ class CostTable:
 
     kept: columns of x that earlier ones do not explain; dropped: names of the others. by_row: no cluster
     column was named, so that each row stands for itself. negative, negative_sum: outcomes below zero.
+
+    Where rows are sums of like rows (`patterns.collapsed`), counts (N,) is how many each one stands for, y
+    their weighted mean, within (N,) the weighted mean of their squared deviations from it, and pattern (N,)
+    numbers the distinct rows of x. Otherwise the three are none.
     """
 
     y: np.ndarray
@@ -50,6 +54,27 @@ class CostTable:
     outcome_name: str
     negative: int
     negative_sum: float
+    counts: np.ndarray | None = None
+    within: np.ndarray | None = None
+    pattern: np.ndarray | None = None
+
+    @property
+    def size(self) -> int:
+        """How many rows of the table as it was given."""
+        return len(self.y) if self.counts is None else int(self.counts.sum())
+
+    @property
+    def scatter(self) -> np.ndarray:
+        """(N,) mean squared deviation from y of the rows that each row stands for."""
+        return np.zeros(len(self.y)) if self.within is None else self.within
+
+    def of_each(self, values: np.ndarray) -> np.ndarray:
+        """Values (N,) as often as rows stand behind them."""
+        return values if self.counts is None else np.repeat(values, self.counts)
+
+    def rows_of(self, rows: np.ndarray) -> int:
+        """How many rows of the table as it was given stand behind these rows (a mask or positions)."""
+        return len(self.y[rows]) if self.counts is None else int(self.counts[rows].sum())
 
     @property
     def dropped(self) -> tuple[str, ...]:

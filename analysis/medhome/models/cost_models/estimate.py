@@ -10,7 +10,8 @@ import pandas as pd
 
 from medhome.models.cost_models.design import CostTable
 from medhome.models.cost_models.errors import Errors
-from medhome.models.cost_models.model import Choice, CostModel, fit_model
+from medhome.models.cost_models.model import Choice, CostModel, fit_table
+from medhome.models.cost_models.patterns import collapsed
 from medhome.models.cost_models.recycled import recycled_predictions
 from medhome.models.cost_models.specification import specification_tests
 from medhome.models.panels.sandwich import Inference
@@ -21,6 +22,8 @@ FAMILIES = ("ols", "poisson", "gamma", "tweedie", "two-part")
 FIRST = ("logit", "probit")
 SECOND = ("gamma", "poisson", "ols")
 FEW_CLUSTERS = 30
+MANY_ROWS = 20_000
+"""From here on a table with clusters is fitted from its covariate patterns."""
 LINKS = {"ols": "identity", "poisson": "log", "gamma": "log", "tweedie": "log"}
 
 
@@ -57,6 +60,8 @@ def estimate(
     for name in recycle:
         table.term(name)
     warnings = []
+    if not table.by_row and len(table.y) >= MANY_ROWS:
+        table = collapsed(table)
     if table.dropped:
         warnings.append(f"Left out as collinear with earlier columns: {', '.join(table.dropped)}.")
     if table.negative and choice.family != "ols":
@@ -72,7 +77,7 @@ def estimate(
             f"{table.clusters} clusters only: errors by cluster are too small on average under "
             f"{FEW_CLUSTERS}."
         )
-    model = fit_model(table.y, table.x[:, table.kept], table.weights, table.kept_names, choice)
+    model = fit_table(table, choice)
     errors = model.errors(table)
     predictions = [recycled_predictions(model, table, name, draws=draws, seed=seed) for name in recycle]
     mean = model.mean(table.x[:, table.kept])
@@ -86,7 +91,7 @@ def estimate(
         tests=specification_tests(model, table, folds=folds, seed=seed) if tests else pd.DataFrame(),
         predictions=pd.concat(predictions, ignore_index=True) if predictions else pd.DataFrame(),
         references={t.name: t.levels[0] for t in table.terms if t.kind == "category"},
-        rows=len(table.y),
+        rows=table.size,
         clusters=None if table.by_row else table.clusters,
         weight=float(table.weights.sum()),
         mean_actual=float(np.average(table.y, weights=table.weights)),

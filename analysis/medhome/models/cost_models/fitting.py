@@ -25,13 +25,16 @@ MOST_STEPS = 100
 SETTLED = 1e-11
 LARGEST_STEP = 4.0
 POWERS = (1.01, 1.99)
+DECIDED = 1e-10
+"""Share of a yes/no design's information that is left along a direction which decides alone: separation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """One fitted generalised linear model on n rows: names, beta (K,), mu (n,), the scores' factor and bread.
 
-    A row's score is ``factor * x``; bread is the inverse of the observed information (K, K).
+    A row's score is ``factor * x``; bread is the inverse of the observed information (K, K). columns: which
+    of the design this part has; none for all. certain: columns whose rows have a chance of one (`Choice`).
     """
 
     label: str
@@ -43,17 +46,39 @@ class Part:
     bread: np.ndarray
     rows: np.ndarray
     steps: int
+    columns: tuple[int, ...] | None = None
+    certain: tuple[int, ...] = ()
+
+    @property
+    def binary(self) -> bool:
+        """Whether this is the part of any cost (yes or no) of a two-part model."""
+        return isinstance(self.family, known_families.Binomial)
+
+    def own(self, x: np.ndarray) -> np.ndarray:
+        """This part's columns (N, K) of a design."""
+        return x if self.columns is None else x[:, self.columns]
 
     def eta(self, x: np.ndarray) -> np.ndarray:
-        return np.asarray(x @ self.beta)
+        return np.asarray(self.own(x) @ self.beta)
 
     def mean(self, x: np.ndarray) -> np.ndarray:
         """Means (N,) for a design (N, K)."""
-        return np.asarray(self.family.link.inverse(self.eta(x)))  # type: ignore[attr-defined]
+        return self.means(x, self.beta[None])[:, 0]
+
+    def means(self, x: np.ndarray, betas: np.ndarray) -> np.ndarray:
+        """Means (N, B) for a design (N, K) under each of several coefficients (B, K)."""
+        found = np.asarray(self.family.link.inverse(self.own(x) @ betas.T))  # type: ignore[attr-defined]
+        found[self.decided(x)] = 1.0
+        return found
+
+    def decided(self, x: np.ndarray) -> np.ndarray:
+        """(N,) whether a row's chance is one whatever the coefficients."""
+        return np.asarray((x[:, list(self.certain)] > 0).any(axis=1))
 
     def slope(self, x: np.ndarray) -> np.ndarray:
         """Derivative (N,) of the mean with respect to the linear predictor."""
-        return np.asarray(self.family.link.inverse_deriv(self.eta(x)))  # type: ignore[attr-defined]
+        slope = self.family.link.inverse_deriv(self.eta(x))  # type: ignore[attr-defined]
+        return np.where(self.decided(x), 0.0, slope)
 
 
 def family_of(name: str, power: float = 1.5) -> object:
@@ -124,15 +149,43 @@ def coefficients(
             if not np.isfinite(largest):
                 break
             if largest < SETTLED * size or (largest < 1e-8 * size and largest >= before):
+                _apart(family, new, x, weights, names, label)
                 return beta, step
             before = largest
         eta = new
+    _apart(family, eta, x, weights, names, label)
     moves = np.abs(delta) * np.abs(x).max(axis=0)
     still = [str(n) for n, m in zip(names, moves, strict=True) if m > 0.2 * moves.max()]
     raise ModelRefusal(
         f"{label} did not settle in {MOST_STEPS} steps: {', '.join(still[:5])} still moved. "
         "Some covariate tells the zeros (or the users) from all other rows perfectly (separation), or a few "
         "extreme values decide alone: leave it out, or join its levels."
+    )
+
+
+def _apart(
+    family: object, eta: np.ndarray, x: np.ndarray, weights: np.ndarray, names: Sequence[str], label: str
+) -> None:
+    """Refuse a yes/no fit that some direction of the design decides alone.
+
+    Along such a direction the fitted chances are 0 and 1 as far as rounding lets them be, so that next to no
+    information is left of what the rows would hold. Chances near 1 of a few rows are no such thing.
+    """
+    if not isinstance(family, known_families.Binomial) or not np.isfinite(eta).all():
+        return
+    working = weights * family.link.inverse_deriv(eta) ** 2 / family.variance(family.link.inverse(eta))
+    gram = x.T @ (weights[:, None] * x)
+    scale = np.sqrt(np.diag(gram))
+    value, vector = np.linalg.eigh(gram / np.outer(scale, scale))
+    whiten = vector / np.sqrt(np.maximum(value, 1e-300)) / scale[:, None]
+    left, directions = np.linalg.eigh(whiten.T @ (x.T @ (working[:, None] * x)) @ whiten)
+    if left[0] > DECIDED:
+        return
+    reach = np.abs(whiten @ directions[:, 0])[1:] * np.abs(x[:, 1:]).max(axis=0)
+    far = [str(n) for n, r in zip(names[1:], reach, strict=True) if r > 0.5 * reach.max(initial=0.0)]
+    raise ModelRefusal(
+        f"{label}: {', '.join(far[:5])} tells rows with any cost from rows without one, without exception "
+        "(perfect separation), so no finite coefficient fits. Leave it out, or join its levels."
     )
 
 
@@ -145,28 +198,51 @@ def fit_part(
     label: str,
     rows: np.ndarray | None = None,
     start: np.ndarray | None = None,
+    pattern: np.ndarray | None = None,
 ) -> Part:
-    """Coefficients with what a sandwich needs: scores' factor and the observed information's inverse."""
-    beta, steps = coefficients(y, x, weights, family, names, label, start)
+    """Coefficients with what a sandwich needs: scores' factor and the observed information's inverse.
+
+    pattern: (n,) numbers of the distinct rows of x; with it the steps run on one row per pattern, which
+    gives the same coefficients, because a pattern's score is its total less its weight times its mean.
+    """
+    if pattern is None:
+        code, x_each, y_each, w_each = None, x, y, weights
+    else:
+        _, first, code = np.unique(pattern, return_index=True, return_inverse=True)
+        x_each = x[first]
+        w_each = np.bincount(code, weights=weights)
+        y_each = np.bincount(code, weights=weights * y) / w_each
+    beta, steps = coefficients(y_each, x_each, w_each, family, names, label, start)
     link, variance = family.link, family.variance  # type: ignore[attr-defined]
-    eta = x @ beta
+    eta = x_each @ beta
     mu, slope = link.inverse(eta), link.inverse_deriv(eta)
     v = variance(mu)
-    with python_warnings.catch_warnings():
-        python_warnings.simplefilter("ignore")  # statsmodels warns of its own numerical second derivative
-        bend, tilt = link.inverse_deriv2(eta), variance.deriv(mu)
-    observed = weights * (slope**2 / v - (y - mu) * (bend / v - slope**2 * tilt / v**2))
+    observed = w_each * curvature(family, y_each, eta)
+    score = slope / v
+    if code is not None:
+        mu, score = mu[code], score[code]
     return Part(
         label=label,
         family=family,
         names=tuple(names),
         beta=beta,
         mu=np.asarray(mu),
-        factor=np.asarray(weights * (y - mu) * slope / v),
-        bread=symmetric_inverse(x.T @ (observed[:, None] * x)),
+        factor=np.asarray(weights * (y - mu) * score),
+        bread=symmetric_inverse(x_each.T @ (observed[:, None] * x_each)),
         rows=np.arange(len(y)) if rows is None else rows,
         steps=steps,
     )
+
+
+def curvature(family: object, y: np.ndarray, eta: np.ndarray) -> np.ndarray:
+    """Observed information (n,) of each row per unit of weight: minus the score's derivative in eta."""
+    link, variance = family.link, family.variance  # type: ignore[attr-defined]
+    mu, slope = link.inverse(eta), link.inverse_deriv(eta)
+    v = variance(mu)
+    with python_warnings.catch_warnings():
+        python_warnings.simplefilter("ignore")  # statsmodels warns of its own numerical second derivative
+        bend, tilt = link.inverse_deriv2(eta), variance.deriv(mu)
+    return np.asarray(slope**2 / v - (y - mu) * (bend / v - slope**2 * tilt / v**2))
 
 
 def _trend(
@@ -178,19 +254,23 @@ def _trend(
 
 
 def tweedie_power(
-    y: np.ndarray, x: np.ndarray, weights: np.ndarray, names: Sequence[str]
+    y: np.ndarray,
+    x: np.ndarray,
+    weights: np.ndarray,
+    names: Sequence[str],
+    within: np.ndarray | None = None,
 ) -> tuple[float, str | None]:
     """The variance power between 1 and 2 at which squared Pearson residuals have no trend in ln mu.
 
-    Fit and power are found in turn until the power moves by less than 1e-6. Returns the power and a warning
-    where the data want one outside (1, 2).
+    within: (N,) scatter of the rows behind each row. Fit and power are found in turn until the power moves
+    by less than 1e-6. Returns the power and a warning where the data want one outside (1, 2).
     """
     power = 1.5
     beta = None
     for _ in range(30):
         beta, _ = coefficients(y, x, weights, family_of("tweedie", power), names, "tweedie", beta)
         mu = np.exp(x @ beta)
-        squared, log_mu = (y - mu) ** 2, np.log(mu)
+        squared, log_mu = (y - mu) ** 2 + (0.0 if within is None else within), np.log(mu)
         centred = log_mu - np.average(log_mu, weights=weights)
         if np.abs(centred).max() < 1e-9:
             raise ModelRefusal(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,12 +16,17 @@ ASSUMED_POWER = {"ols": 0.0, "poisson": 1.0, "gamma": 2.0}
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which model: family; first and second part of "two-part"; Tweedie's power, None to estimate it."""
+    """Which model: family; first and second part of "two-part"; Tweedie's power, None to estimate it.
+
+    limits: where all rows of a flag have some cost, the first of two parts has no finite coefficient for it;
+    true takes its limit (these rows have a chance of one, and leave that part), false refuses.
+    """
 
     family: str
     first: str = "logit"
     second: str = "gamma"
     power: float | None = 1.5
+    limits: bool = False
 
     @property
     def label(self) -> str:
@@ -54,7 +59,7 @@ class CostModel:
             for j, other in enumerate(self.parts):
                 if j != k:
                     others = others * other.mean(x)
-            whole.append(x.T @ (share * part.slope(x) * others))
+            whole.append(part.own(x).T @ (share * part.slope(x) * others))
         return np.concatenate(whole)
 
     @property
@@ -62,7 +67,19 @@ class CostModel:
         return tuple(part.beta for part in self.parts)
 
     def errors(self, table: CostTable) -> Errors:
-        return joint_errors(self.parts, table.x[:, table.kept], table.cluster, table.by_row)
+        return joint_errors(
+            self.parts, table.x[:, table.kept], table.cluster, table.by_row, counts=table.counts
+        )
+
+
+def fit_table(
+    table: CostTable, choice: Choice, start: tuple[np.ndarray, ...] | None = None
+) -> CostModel:
+    """Fit a choice to all rows of a table."""
+    return fit_model(
+        table.y, table.x[:, table.kept], table.weights, table.kept_names, choice, start, table.pattern,
+        table.within,
+    )  # fmt: skip
 
 
 def fit_model(
@@ -72,8 +89,13 @@ def fit_model(
     names: tuple[str, ...],
     choice: Choice,
     start: tuple[np.ndarray, ...] | None = None,
+    pattern: np.ndarray | None = None,
+    within: np.ndarray | None = None,
 ) -> CostModel:
     """Fit a choice to outcomes (N,) of zero or more (any sign for ols) and kept columns (N, K).
+
+    pattern, within: as in `CostTable`, of rows that stand for several; a two-part model needs rows that
+    stand for users alone or for others alone.
 
     Raises `ModelRefusal` where the family has no answer: gamma with zeros, two parts without zeros or without
     users, no variation, separation.
@@ -83,15 +105,17 @@ def fit_model(
     if y.min() == y.max() and choice.family != "two-part":
         raise ModelRefusal(f"{choice.label}: every outcome is {y[0]:g}; without variation there is no model.")
     if choice.family == "two-part":
-        return _two_part(y, x, weights, names, choice, start)
+        return _two_part(y, x, weights, names, choice, start, pattern)
     _no_zeros_for_gamma(choice.family, y)
     power = choice.power
     warnings: tuple[str, ...] = ()
     if choice.family == "tweedie" and power is None:
-        power, warning = tweedie_power(y, x, weights, names)
+        power, warning = tweedie_power(y, x, weights, names, within)
         warnings = (warning,) if warning else ()
     family = family_of(choice.family, power or 1.5)
-    part = fit_part(y, x, weights, family, names, choice.family, start=start[0] if start else None)
+    part = fit_part(
+        y, x, weights, family, names, choice.family, start=start[0] if start else None, pattern=pattern
+    )
     return CostModel(
         choice=choice,
         parts=(part,),
@@ -117,26 +141,60 @@ def _two_part(
     names: tuple[str, ...],
     choice: Choice,
     start: tuple[np.ndarray, ...] | None,
+    pattern: np.ndarray | None,
 ) -> CostModel:
     users = np.flatnonzero(y > 0)
     if len(users) == len(y):
         raise ModelRefusal(
             "two-part: every outcome is above zero, so there is no first part; use gamma, poisson or ols."
         )
-    first = fit_part(
-        (y > 0).astype(float), x, weights, family_of(choice.first), names, f"{choice.first} of any cost",
-        start=start[0] if start else None,
-    )  # fmt: skip
+    first, certain = _first(y > 0, x, weights, names, choice, start, pattern)
     own = x[users]
     kept = independent_columns(own, weights[users])
     constant = [name for k, name in enumerate(names) if k not in kept]
     if constant:
         raise ModelRefusal(
-            f"two-part: among the {len(users):,} rows with any cost {', '.join(constant[:5])} does not vary, "
+            f"two-part: among the rows with any cost {', '.join(constant[:5])} does not vary, "
             "or repeats other covariates; leave it out, or join its levels."
         )
     second = fit_part(
         y[users], own, weights[users], family_of(choice.second, choice.power or 1.5), names,
         f"{choice.second} of cost among users", rows=users, start=start[1] if start else None,
+        pattern=None if pattern is None else pattern[users],
     )  # fmt: skip
-    return CostModel(choice=choice, parts=(first, second), power=None)
+    said = f"All rows with {', '.join(certain)} have some cost, so their chance of any is one."
+    return CostModel(
+        choice=choice, parts=(first, second), power=None, warnings=(said,) if certain else ()
+    )
+
+
+def _first(
+    some: np.ndarray,
+    x: np.ndarray,
+    weights: np.ndarray,
+    names: tuple[str, ...],
+    choice: Choice,
+    start: tuple[np.ndarray, ...] | None,
+    pattern: np.ndarray | None,
+) -> tuple[Part, tuple[str, ...]]:
+    """The part of any cost, and names of the flags whose rows all have some (where limits are taken)."""
+    label, family = f"{choice.first} of any cost", family_of(choice.first)
+    flags = [k for k in range(1, x.shape[1]) if np.isin(x[:, k], (0.0, 1.0)).all()] if choice.limits else []
+    certain = tuple(k for k in flags if some[x[:, k] > 0].all())
+    rows = np.flatnonzero(~(x[:, list(certain)] > 0).any(axis=1))
+    if not certain:
+        return fit_part(
+            some.astype(float), x, weights, family, names, label, start=start[0] if start else None,
+            pattern=pattern,
+        ), ()  # fmt: skip
+    if some[rows].all() or not some[rows].any():
+        raise ModelRefusal(
+            f"{label}: {', '.join(names[k] for k in certain[:5])} tell who has any cost; nothing is left."
+        )
+    left = [k for k in range(x.shape[1]) if k not in certain]
+    columns = tuple(left[k] for k in independent_columns(x[rows][:, left], weights[rows]))
+    part = fit_part(
+        some[rows].astype(float), x[rows][:, columns], weights[rows], family, [names[k] for k in columns],
+        label, rows=rows, pattern=None if pattern is None else pattern[rows],
+    )  # fmt: skip
+    return replace(part, columns=columns, certain=certain), tuple(names[k] for k in certain)

@@ -7,7 +7,8 @@ Source: ``docs/methods/cost-models.md``, specification tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -30,16 +31,23 @@ COLUMNS = ("test", "statistic", "ci_low", "ci_high", "se", "p", "meaning")
 
 
 def specification_tests(
-    model: CostModel, table: CostTable, *, folds: int = 10, seed: int = 1
+    model: CostModel,
+    table: CostTable,
+    *,
+    folds: int = 10,
+    seed: int = 1,
+    held: np.ndarray | None = None,
+    floor: int = 1,
 ) -> pd.DataFrame:
     """One row per test: statistic, 95% interval, standard error, p and what it means, in words.
 
-    folds, seed: of the Copas test; whole clusters are held out.
+    folds, seed: of the Copas test; whole clusters are held out. held: predictions (N,) on rows left out of
+    the fit, where they are known already. floor: numbers of rows below it are not told.
     """
     mean = model.mean(table.x[:, table.kept])
     last = model.parts[-1]
     rows = [
-        _row("modified Park", lambda: _park(table.y[last.rows], last, table, model)),
+        _row("modified Park", lambda: _park(last, table, model, floor)),
         *[
             _row(
                 "Pregibon link" if len(model.parts) == 1 else f"Pregibon link, {part.label}",
@@ -49,7 +57,12 @@ def specification_tests(
         ],
         _row("modified Hosmer-Lemeshow", lambda: _hosmer_lemeshow(mean, table)),
         _row("Pearson correlation", lambda: _pearson(mean, table)),
-        _row(f"Copas, {folds} folds", lambda: _copas(model, table, folds, seed)),
+        _row(
+            f"Copas, {folds} folds",
+            lambda: _copas(
+                held_out(table, fold_fits(model, table, folds, (seed, 1))) if held is None else held, table
+            ),
+        ),
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -79,20 +92,22 @@ def _varies(values: np.ndarray, what: str) -> None:
         raise ModelRefusal(f"{what} is the same in all rows.")
 
 
-def _park(y: np.ndarray, part: Part, table: CostTable, model: CostModel) -> dict[str, object]:
+def _park(part: Part, table: CostTable, model: CostModel, floor: int) -> dict[str, object]:
+    y, scatter = table.y[part.rows], table.scatter[part.rows]
     use = part.mu > SMALL * float(part.mu.mean())
-    if use.sum() < FEWEST_ROWS:
+    if table.rows_of(part.rows[use]) < FEWEST_ROWS:
         raise ModelRefusal(f"fewer than {FEWEST_ROWS} predictions are above {SMALL:.0%} of their mean.")
     mu, rows = part.mu[use], part.rows[use]
     _varies(np.log(mu), "the prediction")
-    squared = (y[use] - mu) ** 2
+    squared = (y[use] - mu) ** 2 + scatter[use]
     if squared.max() <= 1e-18 * float((y[use] ** 2).max()):
         raise ModelRefusal("the model reproduces every outcome, so no variance is left.")
     centre = float(np.log(mu).mean())
     x = np.column_stack([np.ones(len(mu)), np.log(mu) - centre])
     scaled = squared / squared.mean()
     fit = fit_part(scaled, x, table.weights[rows], family_of("gamma"), ["intercept", "ln mean"], "gamma")
-    errors = joint_errors([fit], x, codes(table.cluster[rows]), table.by_row)
+    counts = None if table.counts is None else table.counts[rows]
+    errors = joint_errors([fit], x, codes(table.cluster[rows]), table.by_row, counts)
     found = Inference.of(float(fit.beta[1]), float(errors.matrix[1, 1] ** 0.5), errors.df)
     power = found.estimate
     nearest = FAMILIES[int(np.clip(np.floor(power + 0.5), 0, 3))]
@@ -101,7 +116,8 @@ def _park(y: np.ndarray, part: Part, table: CostTable, model: CostModel) -> dict
     left = (
         ""
         if use.all()
-        else f" {int((~use).sum()):,} rows predicted under {SMALL:.0%} of the mean are left out."
+        else f" {_rows_in_words(table.rows_of(part.rows[~use]), floor)} predicted under {SMALL:.0%} of the "
+        "mean are left out."
     )
     whose = " among users" if len(model.parts) > 1 else ""
     verdict = (
@@ -126,15 +142,13 @@ def _link(part: Part, table: CostTable) -> dict[str, object]:
     columns = np.column_stack([np.ones(len(z)), z, z**2])
     if len(independent_columns(columns, table.weights[part.rows])) < 3:
         raise ModelRefusal("the linear predictor takes two values only, so its square says nothing.")
-    y = (
-        table.y[part.rows]
-        if len(part.rows) < len(table.y) or not _binary(part)
-        else (table.y > 0).astype(float)
-    )
+    y = ((table.y > 0).astype(float) if part.binary else table.y)[part.rows]
     fit = fit_part(
-        y, columns, table.weights[part.rows], part.family, ["intercept", "xb", "xb squared"], "the link test"
-    )
-    errors = joint_errors([fit], columns, codes(table.cluster[part.rows]), table.by_row)
+        y, columns, table.weights[part.rows], part.family, ["intercept", "xb", "xb squared"], "the link test",
+        pattern=None if table.pattern is None else table.pattern[part.rows],
+    )  # fmt: skip
+    counts = None if table.counts is None else table.counts[part.rows]
+    errors = joint_errors([fit], columns, codes(table.cluster[part.rows]), table.by_row, counts)
     found = Inference.of(
         float(fit.beta[2]) / spread**2, float(errors.matrix[2, 2] ** 0.5) / spread**2, errors.df
     )
@@ -147,12 +161,12 @@ def _link(part: Part, table: CostTable) -> dict[str, object]:
     return _of(found, meaning)
 
 
-def _binary(part: Part) -> bool:
-    return part.label.endswith("of any cost")
+def _rows_in_words(rows: int, floor: int) -> str:
+    return f"{rows:,} rows" if rows >= floor else f"Fewer than {floor} rows"
 
 
 def _hosmer_lemeshow(mean: np.ndarray, table: CostTable) -> dict[str, object]:
-    cuts = np.unique(np.quantile(mean, np.arange(1, GROUPS) / GROUPS))
+    cuts = np.unique(np.quantile(table.of_each(mean), np.arange(1, GROUPS) / GROUPS))
     group = codes(np.searchsorted(cuts, mean, side="left"))
     count = int(group.max()) + 1
     if count < 2:
@@ -162,9 +176,9 @@ def _hosmer_lemeshow(mean: np.ndarray, table: CostTable) -> dict[str, object]:
     dummies = (group[:, None] == np.arange(count)).astype(float)
     names = [f"group {k + 1}" for k in range(count)]
     residual = table.y - mean
-    if np.abs(residual).max() <= 1e-9 * np.abs(table.y).max():
+    if np.abs(residual).max() <= 1e-9 * np.abs(table.y).max() and not table.scatter.any():
         raise ModelRefusal("the model reproduces every outcome.")
-    fit, found = regression(residual, dummies, names, table.weights, table.cluster)
+    fit, found = regression(residual, dummies, names, table.weights, table.cluster, table.size)
     overall = float(np.average(table.y, weights=table.weights))
     worst = int(np.argmax(np.abs(fit.beta)))
     if np.abs(fit.beta).max() <= 1e-8 * float(np.abs(table.y).max()):
@@ -191,12 +205,14 @@ def _pearson(mean: np.ndarray, table: CostTable) -> dict[str, object]:
     w = table.weights / table.weights.sum()
     residual = table.y - mean
     a, b = residual - w @ residual, mean - w @ mean
-    if w @ a**2 <= 1e-18 * (w @ table.y**2):
+    spread = w @ (a**2 + table.scatter)
+    if spread <= 1e-18 * (w @ table.y**2):
         raise ModelRefusal("the model reproduces every outcome.")
-    r = float((w @ (a * b)) / np.sqrt((w @ a**2) * (w @ b**2)))
+    r = float((w @ (a * b)) / np.sqrt(spread * (w @ b**2)))
     fit, found = regression(
-        residual, np.column_stack([np.ones(len(b)), b]), ["intercept", "mean"], table.weights, table.cluster
-    )
+        residual, np.column_stack([np.ones(len(b)), b]), ["intercept", "mean"], table.weights, table.cluster,
+        table.size,
+    )  # fmt: skip
     if abs(r) < 1e-9:
         meaning = "Residuals and predictions have no correlation, which this model's fit makes so."
         return {"statistic": 0.0, "p": 1.0, "meaning": meaning}
@@ -211,22 +227,59 @@ def _pearson(mean: np.ndarray, table: CostTable) -> dict[str, object]:
     return {"statistic": r, "p": p, "meaning": meaning}
 
 
-def _copas(model: CostModel, table: CostTable, folds: int, seed: int) -> dict[str, object]:
+@dataclass(frozen=True, kw_only=True)
+class Folds:
+    """A model fitted again without each fold: fold (G,) of each cluster, the fits and their columns."""
+
+    fold: np.ndarray
+    fits: tuple[CostModel, ...]
+    kept: tuple[list[int], ...]
+
+    def mean(self, k: int, x: np.ndarray) -> np.ndarray:
+        """Expected cost (N,) by the fit without fold k, for kept columns (N, K) of the table."""
+        return self.fits[k].mean(x[:, self.kept[k]])
+
+
+def fold_fits(model: CostModel, table: CostTable, folds: int, seed: Sequence[int]) -> Folds:
+    """The model's choice fitted without each fold; folds of whole clusters, drawn by a seeded generator."""
     folds = min(folds, table.clusters)
-    order = np.random.default_rng([seed, 1]).permutation(table.clusters)
-    fold = (order % folds)[table.cluster]
+    order = np.random.default_rng(list(seed)).permutation(table.clusters)
+    fold = order % folds
+    x = table.x[:, table.kept]
+    fits, columns = [], []
+    for k in range(folds):
+        stay = fold[table.cluster] != k
+        kept = list(independent_columns(x[stay], table.weights[stay]))
+        names = tuple(table.kept_names[j] for j in kept)
+        columns.append(kept)
+        fits.append(
+            fit_model(
+                table.y[stay], x[stay][:, kept], table.weights[stay], names, model.choice,
+                start=None if model.choice.limits else tuple(b[kept] for b in model.start),
+                pattern=None if table.pattern is None else table.pattern[stay],
+                within=None if table.within is None else table.within[stay],
+            )
+        )  # fmt: skip
+    return Folds(fold=fold, fits=tuple(fits), kept=tuple(columns))
+
+
+def held_out(table: CostTable, folds: Folds) -> np.ndarray:
+    """Predictions (N,) of the table's rows by the fits that never saw their cluster."""
     x = table.x[:, table.kept]
     held = np.empty(len(table.y))
-    for k in range(folds):
-        out = fold == k
-        kept = list(independent_columns(x[~out], table.weights[~out]))
-        names = tuple(table.kept_names[j] for j in kept)
-        again = fit_model(table.y[~out], x[~out][:, kept], table.weights[~out], names, model.choice)
-        held[out] = again.mean(x[out][:, kept])
+    for k in range(len(folds.fits)):
+        out = folds.fold[table.cluster] == k
+        held[out] = folds.mean(k, x[out])
+    return held
+
+
+def _copas(held: np.ndarray, table: CostTable) -> dict[str, object]:
     _varies(held, "the held-out prediction")
     centre, scale = float(held.mean()), float(held.std())
     columns = np.column_stack([np.ones(len(held)), (held - centre) / scale])
-    fit, found = regression(table.y, columns, ["intercept", "held out"], table.weights, table.cluster)
+    fit, found = regression(
+        table.y, columns, ["intercept", "held out"], table.weights, table.cluster, table.size
+    )
     raw = found.of(fit, "held out")
     slope = Inference.of(raw.estimate / scale, raw.se / scale, raw.df)
     p = Inference.of(slope.estimate - 1.0, slope.se, slope.df).p
