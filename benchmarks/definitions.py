@@ -12,6 +12,7 @@ definition's truth is what it gives on the true means of the members drawn (`tru
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import datetime as dt
 import os
 import platform
@@ -47,7 +48,7 @@ class Kind:
 
 EQUAL = Kind(name="equal", effect=0.0, level=0.0, ill_treated=0.20, trend=0.0, declared_trend=0.0)
 UNEQUAL = Kind(name="unequal", effect=-15.0, level=20.0, ill_treated=0.25, trend=0.06, declared_trend=0.04)
-SHARED = dict(organizations=12, members=(150, 450), level_sd=15.0, shock_sd=8.0, ar=0.8, ill=0.20, child=0.25)
+SHARED = dict(organizations=12, members=300, level_sd=15.0, shock_sd=8.0, ar=0.8, ill=0.20, child=0.25)
 
 
 def study(kind: Kind) -> StudySpec:
@@ -84,8 +85,7 @@ def draw(kind: Kind, seed: int) -> World:
     months = np.array(spec.periods.analysed)
     after = months >= spec.periods.start_month
     T, J = len(months), 2 * SHARED["organizations"]
-    size = rng.integers(*SHARED["members"], J)
-    organization = np.repeat(np.arange(J), size)
+    organization = np.repeat(np.arange(J), SHARED["members"])
     treated = organization < SHARED["organizations"]
     child = rng.random(len(organization)) < SHARED["child"]
     share = np.where(treated, kind.ill_treated if kind.name == "unequal" else SHARED["ill"], SHARED["ill"])
@@ -220,6 +220,7 @@ def truths(world: World, spec: StudySpec, kind: Kind) -> dict[str, float]:
 def one_world(kind: Kind, seed: int) -> list[dict[str, object]]:
     """Estimate, interval and truth of each definition in one world."""
     from medhome.models import expected, risk
+    from medhome.models.arm_means import means
     from medhome.models.linear_effects import effect_on
     from medhome.study.results import DidResult, Estimate
 
@@ -240,7 +241,8 @@ def one_world(kind: Kind, seed: int) -> list[dict[str, object]]:
         treated_organizations=SHARED["organizations"], comparison_organizations=SHARED["organizations"],
         organization_sd_pmpm=0.0, autocorrelation=0.0, rule="",
     )  # fmt: skip
-    table = expected.definitions(cells, rows, model, pairs, spec, did).definitions.set_index("definition")
+    table = expected.side_by_side(cells, rows, model, pairs, spec, did, means(cells, spec))
+    table = table.set_index("definition")
     true = truths(world, spec, kind)
     return [
         {
@@ -324,7 +326,7 @@ grows by {UNEQUAL.trend:.0%} a year ({UNEQUAL.declared_trend:.0%} is declared fo
 ${-UNEQUAL.effect:.0f} PMPM: each definition has a truth of its own.
 
 {SHARED["organizations"]} treated and {SHARED["organizations"]} comparison organisations of
-{SHARED["members"][0]} to {SHARED["members"][1]} members with two practices each, twelve months before the
+{SHARED["members"]} members with two practices each, twelve months before the
 start and twelve after; organisations differ by a lasting level (sd ${SHARED["level_sd"]:.0f}) and wander
 (sd ${SHARED["shock_sd"]:.0f}, autocorrelation {SHARED["ar"]}). Truths of changes are given the members drawn;
 truths of levels (E2, E5_level) are those of the population from which organisations are drawn, which is what
@@ -344,22 +346,27 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=2000)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--kinds", nargs="+", default=["equal", "unequal"])
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path)
     wanted = parser.parse_args()
     if any(os.environ.get(k) != v for k, v in FIXED_ENVIRONMENT.items()):
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **FIXED_ENVIRONMENT})
-    began, found = time.perf_counter(), []
-    for kind in (k for k in (EQUAL, UNEQUAL) if k.name in wanted.kinds):
-        for seed in range(wanted.first_seed, wanted.first_seed + wanted.worlds):
-            found.extend(one_world(kind, seed))
-            if seed % 50 == 0:
-                print(f"{kind.name} {seed}: {time.perf_counter() - began:,.0f} s", flush=True)
-    frame = pd.DataFrame(found)
-    command = f"python -m benchmarks.definitions --worlds {wanted.worlds}"
-    text = page(frame, command, time.perf_counter() - began, bootstrap_seconds())
+    began, found, draws = time.perf_counter(), [], bootstrap_seconds()
+    kinds = [k for k in (EQUAL, UNEQUAL) if k.name in wanted.kinds]
+    seeds = range(wanted.first_seed, wanted.first_seed + wanted.worlds)
+    worlds = [(kind, seed) for seed in seeds for kind in kinds]
+    with concurrent.futures.ProcessPoolExecutor(wanted.jobs) as pool:
+        for done, rows in enumerate(pool.map(one_world, *zip(*worlds, strict=True), chunksize=10), 1):
+            found.extend(rows)
+            if done % (100 * len(kinds)) and done < len(worlds):
+                continue  # what is done so far can be read: the run is long
+            frame = pd.DataFrame(found).sort_values(["kind", "definition", "seed"], kind="stable")
+            command = f"python -m benchmarks.definitions --worlds {done // len(kinds)}"
+            text = page(frame, command, time.perf_counter() - began, draws)
+            print(f"{done // len(kinds)} worlds: {time.perf_counter() - began:,.0f} s", flush=True)
+            if wanted.out:
+                wanted.out.write_text(text, encoding="utf-8")
     print(text)
-    if wanted.out:
-        wanted.out.write_text(text, encoding="utf-8")
 
 
 def _names(letter: str, numbers: np.ndarray) -> np.ndarray:

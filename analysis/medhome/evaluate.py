@@ -26,6 +26,7 @@ from medhome.models import specifications as specification_models
 from medhome.models import truncation as other_caps
 from medhome.models import uncertainty as whole_chain
 from medhome.models import washout as implementation
+from medhome.models import where as parts_of_the_effect
 from medhome.models.inference.side_by_side import SEED_STEPS
 from medhome.models.member_costs import describe as member_costs
 from medhome.study.cells import Cells, MonthPairs, Rows
@@ -38,6 +39,7 @@ from medhome.study.spec import StudySpec
 from medhome.study.triangles import Triangles
 from medhome.study.truncation_results import CapGrid, Truncation
 from medhome.study.washout_results import Washout
+from medhome.study.where_results import GroupCells
 from medhome.tables import (
     balance,
     cap_grid,
@@ -50,6 +52,7 @@ from medhome.tables import (
     sources,
     specifications,
     strata,
+    subgroups,
     triangles,
     truncation,
 )
@@ -86,6 +89,7 @@ class Collapsed:
     cells of the curve (`tables.specifications`). employers: those of the largest employer groups. outcomes:
     what the program cannot have changed (`tables.placebo_outcomes`).
     adjusted: the study's risk, and the same cells with the other timing of it.
+    groups: cells of groups of members (`tables.subgroups`).
     The rest are parts of `Evaluation`.
     """
 
@@ -105,6 +109,7 @@ class Collapsed:
     employers: EmployerCells
     outcomes: tuple[PlaceboCells, ...]
     adjusted: adjustment.Adjusted
+    groups: GroupCells
 
 
 def collapse_study(
@@ -138,6 +143,7 @@ def collapse_study(
         above = truncation.above_cap(scored, spec)
         of_employers = employer_cells(inputs, scored, cells, spec)
         paid_when = triangles.build(inputs, scored, cells, spec)
+        groups = subgroups.group_cells(inputs, scored, spec)
         compared = replace(balance.describe(scored, spec), strata=strata.by_arm(cells, rows, spec))
         flows = selection.describe(inputs, scored, spec)
         coded = code_systems.by_month(inputs, scored.members, model.coefficients(), spec)
@@ -162,6 +168,7 @@ def collapse_study(
         employers=of_employers,
         outcomes=unchanged,
         adjusted=adjusted,
+        groups=groups,
     )
 
 
@@ -244,6 +251,9 @@ def evaluate(
         ),
         adjustment=risk_beside,
         member_costs=modelled,
+        where=parts_of_the_effect.describe(
+            cells, pairs["allowed_capped"], spec, effect, study.triangles, study.groups, study.cohort
+        ),
         **found,
     )
 

@@ -41,6 +41,8 @@ from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
 from medhome.study.uncertainty_results import KINDS, Uncertainty
 from medhome.study.washout_results import Washout
+from medhome.study.where_results import KINDS as WHERE_KINDS
+from medhome.study.where_results import Where
 
 STUDY = Path(__file__).parents[2] / "analysis" / "studies" / "demo.toml"
 START = month_index("2008-06")
@@ -739,6 +741,69 @@ def uncertainty(p: float = 0.72, prior: str = "") -> Uncertainty:
     )
 
 
+def where(few: float = 1_900.0, p_holm: float = 0.44) -> Where:
+    """Two kinds of service and those above the cap; adults, children and high risk; four practices."""
+    means = {
+        f"{arm}_{period}_pmpm": value
+        for arm, values in (("treated", (120.0, 131.0)), ("comparison", (118.0, 133.0)))
+        for period, value in zip(("baseline", "performance"), values, strict=True)
+    }
+
+    def made(name: str, columns: list[str], rows: list[tuple]) -> pd.DataFrame:
+        frame = with_interval(pd.DataFrame(rows, columns=columns)).assign(**means, why="")
+        frame["p_bh"] = frame["p_holm"] / 2
+        if name == "categories":
+            frame["baseline_share"] = frame["estimate"] / 300
+        return frame[list(WHERE_KINDS[name])].astype(WHERE_KINDS[name])
+
+    people = ["members_treated", "members_comparison"]
+    numbers = ["estimate", "se", "p", "p_holm"]
+    categories = made(
+        "categories",
+        ["category", "label", *people, *numbers],
+        [
+            ("inpatient", "Inpatient", 3_400.0, 11_600.0, -5.0, 4.0, 0.2, p_holm),
+            ("pharmacy", "Pharmacy", 12_000.0, 39_000.0, 2.0, 1.5, 0.18, 0.6),
+            ("large", "Members above the yearly cap, as paid", 110.0, 301.0, -1.2, 3.0, 0.7, 1.0),
+            ("all", "All", NAN, NAN, -4.2, 11.8, 0.72, NAN),
+        ],
+    )
+    groups = made(
+        "groups",
+        ["dimension", "group", "label", *people, "member_months", *numbers],
+        [
+            ("all", "all", "All members", 18_998.0, 60_000.0, 408e3, -4.2, 11.8, 0.72, NAN),
+            ("stratum", "adults", "Adults", 14_998.0, 48_000.0, 320e3, -5.0, 12.0, 0.7, 1.0),
+            ("stratum", "children", "Children", 4_000.0, 12_000.0, 88e3, -1.0, 4.0, 0.8, 1.0),
+            ("risk", "risk:high", "High risk at the baseline", few, 6_000.0, 30e3, -40.0, 50.0, 0.4, 1.0),
+            ("risk", "risk:other", "All others", 18_998.0 - few, 54_000.0, 378e3, -1.0, 8.0, 0.9, 1.0),
+        ],
+    )
+    practices = pd.DataFrame(
+        [
+            ("Program, practice 01", "treated", 9_000.0, -9.0, 5.0),
+            ("Program, practice 02", "treated", 8_400.0, 14.0, 5.2),
+            ("Comparison 01, practice 01", "comparison", 480.0, 11.0, 22.0),
+            ("Comparison 02, practice 01", "comparison", 19_000.0, -2.0, 3.5),
+        ],
+        columns=["label", "arm", "members", "estimate", "se"],
+    )
+    practices["shrunken"] = practices["estimate"] / 2
+    for end, sign in (("lo95", -1), ("hi95", 1)):
+        practices[end] = practices["shrunken"] + sign * 4.0
+    practices["limit95"], practices["limit998"] = 1.96 * practices["se"], 3.09 * practices["se"]
+    return Where(
+        categories=categories,
+        groups=groups,
+        practices=practices[list(WHERE_KINDS["practices"])].astype(WHERE_KINDS["practices"]),
+        between_sd_pmpm=4.5,
+        treated_mean_pmpm=1.5,
+        outside=2,
+        high_risk_cut_pmpm=812.5,
+        tested=7,
+    )
+
+
 def selection(died: int = 210) -> Selection:
     """More of the program's ill leave than of the comparison's; one member-month in fifty crosses over."""
     statuses = ("entered", "stayed", "left", "died")
@@ -1135,6 +1200,7 @@ def evaluation(**parts) -> Evaluation:
         payment=payment(),
         adjustment=adjustment(),
         member_costs=member_costs(),
+        where=where(),
         specifications=specifications(),
         checks=checks(),
     )

@@ -19,6 +19,7 @@ from medhome.study.problems import DisclosureRefused
 from medhome.study.results import Attrition, Cohort
 from medhome.study.robustness_results import Robustness
 from medhome.study.saved import load_evaluation, save_evaluation
+from medhome.study.where_results import Where
 
 FLOOR = 11
 
@@ -147,7 +148,8 @@ def test_small_organisations_and_the_next_smallest_are_withheld():
         practices={"treated": 25, "comparison": 80},
         clinicians={"treated": 391, "comparison": 160},
     )
-    released, gate = release(whole(cohort=mixed, robustness=Robustness(), member_costs=MemberCosts()), FLOOR)
+    others = {"member_costs": MemberCosts(), "where": Where()}
+    released, gate = release(whole(cohort=mixed, robustness=Robustness(), **others), FLOOR)
     found = released.cohort.organizations
     assert shown(found["members"]) == [None, 300, None, 900]
     assert shown(found["baseline_pmpm"]) == [None, 300, None, 300]
@@ -176,7 +178,8 @@ def test_units_left_out_tell_no_number_of_members_that_the_cohort_withholds():
         columns=["label", "members"],
     ).assign(arm="comparison", estimate=-1.0, change=7.0, why="")  # fmt: skip
     sure = Robustness(organizations=units, practices=sites, placebo_arm=units.drop(columns=["arm", "change"]))
-    released, gate = release(whole(cohort=mixed, robustness=sure, member_costs=MemberCosts()), FLOOR)
+    others = {"member_costs": MemberCosts(), "where": Where()}
+    released, gate = release(whole(cohort=mixed, robustness=sure, **others), FLOOR)
     found = released.robustness
     assert shown(found.organizations["members"]) == [None, 300, None, 900]
     for frame in (found.organizations, found.placebo_arm):

@@ -17,6 +17,7 @@ from medhome.models.encounters import capitation_shift
 from medhome.models.identities import identities
 from medhome.models.left_out import left_out
 from medhome.models.risk_scores.cautions import risk_checks
+from medhome.models.variation import variation
 from medhome.study.cells import Cells
 from medhome.study.completion_results import Completion
 from medhome.study.display import absent, count, interval, listed, month, share, usd
@@ -82,6 +83,7 @@ def run_all(
         *(() if completion is None else completeness(completion, did, spec)),
         *(() if coded is None else code_systems(coded, spec)),
         *_cap(cells, spec),
+        *variation(cells),
         *capitation_shift(quality),
         *identities(quality, cohort, expected, did, savings, cells, spec),
         *_accuracy(risk),

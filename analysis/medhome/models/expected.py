@@ -87,6 +87,28 @@ def definitions(
     cannot be worked out. Source: `docs/methods.md`, definitions of expected.
     """
     m = means(cells, spec)
+    frame = side_by_side(cells, rows, model, pairs, spec, did, m)
+    primary = frame[frame["primary"]].iloc[0]
+    if not np.isfinite(primary["expected_pmpm"]):
+        raise ModelRefusal(
+            f"expected cost: {spec.expected.primary}, declared primary in the study file, cannot be worked "
+            f"out ({primary['note']}) Choose another primary definition."
+        )
+    return ExpectedCosts(
+        definitions=frame, series=series(m, cells, spec), primary=spec.expected.primary
+    )
+
+
+def side_by_side(
+    cells: Cells,
+    rows: Rows,
+    model: risk.RiskModel,
+    pairs: MonthPairs,
+    spec: StudySpec,
+    did: DidResult,
+    m: Means,
+) -> pd.DataFrame:
+    """One row for each definition: `ExpectedCosts.definitions`. m: means of the cells; else as above."""
     carried = _carried(cells, pairs, m, spec)
     found = [
         carried["E1"],
@@ -99,15 +121,7 @@ def definitions(
     ]
     frame = pd.DataFrame(found)
     frame["primary"] = frame["definition"] == spec.expected.primary
-    primary = frame[frame["primary"]].iloc[0]
-    if not np.isfinite(primary["expected_pmpm"]):
-        raise ModelRefusal(
-            f"expected cost: {spec.expected.primary}, declared primary in the study file, cannot be worked "
-            f"out ({primary['note']}) Choose another primary definition."
-        )
-    return ExpectedCosts(
-        definitions=frame[list(_COLUMNS)], series=series(m, cells, spec), primary=spec.expected.primary
-    )
+    return frame[list(_COLUMNS)]
 
 
 def _row(
@@ -286,11 +300,11 @@ def series(m: Means, cells: Cells, spec: StudySpec) -> pd.DataFrame:
     the quarters' mean difference is near the headline and not the same number. ``members`` is the largest
     number of members of a month of the quarter, which is at most the number of people in it.
     """
-    month = cells.frame["month"].to_numpy(dtype=int)
+    month, start = cells.frame["month"].to_numpy(dtype=int), spec.periods.start_month
     table = []
-    quarters = sorted({event_quarter(t, spec.periods.start_month) for t in month.tolist()})
-    for quarter in quarters:
-        inside = np.array([event_quarter(t, spec.periods.start_month) == quarter for t in month.tolist()])
+    of_month = np.array([event_quarter(t, start) for t in month.tolist()])
+    for quarter in sorted(set(of_month.tolist())):
+        inside = of_month == quarter
         part = {a: cells.where(inside & (cells.frame["arm"] == a).to_numpy()) for a in ARMS}
         weight = {a: part[a].member_months.sum() for a in ARMS}
         if not all(w > 0 for w in weight.values()):

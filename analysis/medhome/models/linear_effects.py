@@ -81,7 +81,12 @@ def two_way(
 
 def baseline_mean(panel: PracticeMonths, spec: StudySpec) -> float:
     """Mean cost of the comparison arm before the start, dollars PMPM: what the prior scale refers to."""
-    weight = panel.members * ~panel.treated[:, None] * (panel.months < spec.periods.performance.first)
+    return baseline_of(panel, spec.periods.performance.first)
+
+
+def baseline_of(panel: PracticeMonths, first_post: int) -> float:
+    """The same for a first month after the start."""
+    weight = panel.members * ~panel.treated[:, None] * (panel.months < first_post)
     return float((weight * panel.y).sum() / weight.sum())
 
 

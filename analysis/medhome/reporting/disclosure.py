@@ -23,6 +23,7 @@ from medhome.reporting.member_cost_gate import release_member_costs
 from medhome.reporting.reconciliation_gate import release_reconciliation
 from medhome.reporting.robustness_gate import release_robustness
 from medhome.reporting.selection_gate import release_selection, withhold_further
+from medhome.reporting.where_gate import release_where
 from medhome.study.problems import DisclosureRefused
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation, frames
 
@@ -104,6 +105,15 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
     secondary += others
     parts["member_costs"], others = release_member_costs(
         parts["member_costs"], evaluation.member_costs, parts["cohort"], floor
+    )
+    secondary += others
+    parts["where"], others = release_where(
+        parts["where"],
+        evaluation.where,
+        evaluation.cohort.members,
+        parts["cohort"],
+        evaluation.truncation,
+        floor,
     )
     secondary += others
     parts["quality"], few, others = release_reconciliation(parts["quality"], evaluation.quality, floor)

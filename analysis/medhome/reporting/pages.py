@@ -15,6 +15,7 @@ from medhome.reporting import (
     savings_words,
     study_words,
     titles,
+    where_pages,
     words,
 )
 from medhome.reporting.blocks import Block, escape, notice, paragraphs, prose, show
@@ -67,6 +68,12 @@ from medhome.reporting.specification_pages import specification_curve
 from medhome.reporting.truncation_exhibits import cost_above_the_cap, effect_at_other_caps
 from medhome.reporting.uncertainty_exhibits import probability, uncertainty_of_the_chain
 from medhome.reporting.washout_exhibits import effect_after_a_washout
+from medhome.reporting.where_pages import (
+    effect_by_category,
+    effect_by_group,
+    practices_as_a_funnel,
+    where_in_words,
+)
 from medhome.study.published import published_effect
 from medhome.study.released import ReleasedRun
 
@@ -77,6 +84,7 @@ REPORT_PAGES = {
     "04-difference-in-differences": ("difference-in-differences.html", "Difference in differences"),
     "05-savings": ("savings.html", "Savings"),
     "06-how-sure-are-we": (robustness_pages.PAGE, robustness_pages.TITLE),
+    "07-where-and-for-whom": (where_pages.PAGE, where_pages.TITLE),
 }
 """Each notebook, the page that is made from it, and the page's title."""
 
@@ -103,6 +111,8 @@ __all__ = [
     "effect_after_a_washout",
     "effect_at_other_caps",
     "effect_beside_what_is_detectable",
+    "effect_by_category",
+    "effect_by_group",
     "effect_by_quarter",
     "effect_by_timing_of_risk",
     "effect_in_words",
@@ -131,6 +141,7 @@ __all__ = [
     "placebo_organizations",
     "practices_beside_random_panels",
     "predictive_ratios_by_group",
+    "practices_as_a_funnel",
     "price_and_quantity",
     "program_payments",
     "reproduce_this_report",
@@ -148,6 +159,7 @@ __all__ = [
     "the_question",
     "uncertainty_of_the_chain",
     "what_the_interval_is_made_of",
+    "where_in_words",
     "where_members_were_seen",
     "who_came_and_went",
     "who_was_compared",
@@ -395,4 +407,5 @@ _ABOUT = {
     "savings.html": "savings before and after fees, by year",
     robustness_pages.PAGE: "other estimators and choices, placebos, leaving one out, and how far trends "
     "may have parted",
+    where_pages.PAGE: "the effect by kind of service, by group of members and by practice",
 }

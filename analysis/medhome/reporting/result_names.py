@@ -9,6 +9,7 @@ from medhome.reporting.risk_names import RISK, RISK_WITH_INTERVAL
 from medhome.reporting.robustness_names import ROBUSTNESS, ROBUSTNESS_WITH_INTERVAL
 from medhome.reporting.specification_names import SPECIFICATIONS
 from medhome.reporting.uncertainty_names import UNCERTAINTY
+from medhome.reporting.where_names import WHERE, WHERE_WITH_INTERVAL
 
 __all__ = ["MEMBER_MONTHS", "PMPM", "TABLES", "WITH_INTERVAL", "Column", "Table"]
 
@@ -343,6 +344,7 @@ TABLES: tuple[Table, ...] = (
     *ROBUSTNESS,
     *SPECIFICATIONS,
     UNCERTAINTY,
+    *WHERE,
 )
 
 WITH_INTERVAL = {
@@ -363,6 +365,7 @@ WITH_INTERVAL = {
     **RISK_WITH_INTERVAL,
     **MEMBER_COSTS_WITH_INTERVAL,
     **ROBUSTNESS_WITH_INTERVAL,
+    **WHERE_WITH_INTERVAL,
     "specifications.specifications": "estimate",
 }
 """The value of a frame whose uncertainty the other columns of its rows hold."""

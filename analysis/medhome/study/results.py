@@ -26,6 +26,7 @@ from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
 from medhome.study.uncertainty_results import Uncertainty
 from medhome.study.washout_results import Washout
+from medhome.study.where_results import Where
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -360,6 +361,7 @@ class Evaluation:
     payment: Payment = field(default_factory=Payment)
     adjustment: RiskAdjustment = field(default_factory=RiskAdjustment)
     member_costs: MemberCosts = field(default_factory=MemberCosts)
+    where: Where = field(default_factory=Where)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         "attrition",
@@ -380,6 +382,7 @@ class Evaluation:
         "payment",
         "adjustment",
         "member_costs",
+        "where",
     )
 
 

@@ -34,6 +34,7 @@ from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
 from medhome.study.uncertainty_results import Uncertainty
 from medhome.study.washout_results import Washout
+from medhome.study.where_results import Where
 
 _PARTS: dict[str, type] = {
     "attrition": Attrition,
@@ -54,6 +55,7 @@ _PARTS: dict[str, type] = {
     "payment": Payment,
     "adjustment": RiskAdjustment,
     "member_costs": MemberCosts,
+    "where": Where,
 }
 
 _LATER = frozenset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -22,6 +22,9 @@ class Triangles:
     cells: practice-months with ``expected`` and one variable per kind of service, named like it: dollars as
         paid by the study's run-out cut, of members below the yearly cap.
     categories: the kinds of service, in order.
+    services: one row per kind of service, and "large" for members above the yearly cap: ``category``,
+        ``members_treated``, ``members_comparison`` (with cost of it), ``member_variance`` (of one member's
+        change of it, dollars PMPM squared: an organisation's is this over its members).
     """
 
     payments: pd.DataFrame
@@ -29,3 +32,4 @@ class Triangles:
     undated_share: float
     cells: Cells
     categories: tuple[str, ...]
+    services: pd.DataFrame = field(default_factory=pd.DataFrame)

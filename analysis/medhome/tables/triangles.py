@@ -21,6 +21,7 @@ from medhome.tables import claims
 from medhome.tables.engine import fetch
 from medhome.tables.member_months import EXPOSURE
 from medhome.tables.panel import Panel, cap_cents
+from medhome.tables.service_spread import spread
 
 _WIDE = "decimal(38, 0)"
 
@@ -51,6 +52,7 @@ def build(inputs: dict[str, Table], scored: Panel, cells: Cells, spec: StudySpec
     size = int(found["size_cents"].sum())
     payments = found[dated].drop(columns="size_cents").reset_index(drop=True)
     categories = _present(scored)
+    services = spread(scored, months, large, spec)
     costs = _costs(scored, cells, months, large, categories)
     con.drop_table("medhome_payments")
     con.drop_table("medhome_large_windows")
@@ -60,6 +62,7 @@ def build(inputs: dict[str, Table], scored: Panel, cells: Cells, spec: StudySpec
         undated_share=int(found.loc[~dated, "size_cents"].sum()) / size if size else 0.0,
         cells=costs,
         categories=categories,
+        services=services,
     )
 
 

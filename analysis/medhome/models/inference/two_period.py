@@ -27,12 +27,48 @@ class TwoPeriod:
 
 
 def re_two_period(
-    c: Contrasts, sampling_variance: np.ndarray, mean: float, prior_scale: float | None = PRIOR_SCALE
+    c: Contrasts,
+    sampling_variance: np.ndarray,
+    mean: float,
+    prior_scale: float | None = PRIOR_SCALE,
+    *,
+    by_members: bool = False,
 ) -> TwoPeriod:
     """Interval from changes with known sampling variance (J,); s = sqrt(A) on a grid to 20% of the mean.
 
-    prior_scale: half-normal prior on s as a share of the mean; None for a flat one.
+    prior_scale: half-normal prior on s as a share of the mean; None for a flat one. by_members: the effect
+    is that of member weights, as two-way fixed effects give it, at its own variance, and not that of the
+    most precise ones.
     """
+    grid = grid_of(c, sampling_variance, mean, prior_scale)
+    variance = grid.variance
+    weights = signed_weights(1 / variance, c.treated)
+    if by_members:
+        weights = np.broadcast_to(c.weights(), weights.shape)
+    effect, sd = weights @ c.change, np.sqrt((weights**2 * variance).sum(1))
+    best = int(grid.loglik.argmax())
+    return TwoPeriod(
+        effect=mixture(grid.posterior, effect[None], sd[None])[0],
+        A_reml=float(grid.sd[best] ** 2),
+        plug_in=(float(effect[best]), float(sd[best])),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Organisations' own sd (G,) in dollars, its restricted log likelihood and posterior (G,), and the
+    variance of each organisation's change at it (G, J)."""
+
+    sd: np.ndarray
+    loglik: np.ndarray
+    posterior: np.ndarray
+    variance: np.ndarray
+
+
+def grid_of(
+    c: Contrasts, sampling_variance: np.ndarray, mean: float, prior_scale: float | None = PRIOR_SCALE
+) -> Grid:
+    """How far do organisations differ by themselves? Arguments as in `re_two_period`."""
     share = np.linspace(0.0, GRID_END, GRID_POINTS)
     variance = (share[:, None] * mean) ** 2 + np.asarray(sampling_variance, dtype=float)
     weights = signed_weights(1 / variance, c.treated)
@@ -44,17 +80,11 @@ def re_two_period(
         + np.log(precision[:, ~c.treated].sum(1))
         + (residual**2 / variance).sum(1)
     )
-    effect, sd = weights @ c.change, np.sqrt((weights**2 * variance).sum(1))
     posterior = np.exp(loglik - loglik.max())
     posterior[[0, -1]] *= 0.5
     if prior_scale is not None:
         posterior *= np.exp(-0.5 * (share / prior_scale) ** 2)
-    best = int(loglik.argmax())
-    return TwoPeriod(
-        effect=mixture(posterior / posterior.sum(), effect[None], sd[None])[0],
-        A_reml=float((share[best] * mean) ** 2),
-        plug_in=(float(effect[best]), float(sd[best])),
-    )
+    return Grid(sd=share * mean, loglik=loglik, posterior=posterior / posterior.sum(), variance=variance)
 
 
 @dataclass(frozen=True, kw_only=True)
