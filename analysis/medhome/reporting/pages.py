@@ -63,6 +63,7 @@ from medhome.reporting.robustness_pages import (
     how_sure_in_words,
     placebo_organizations,
 )
+from medhome.reporting.savings_pages import fees, savings_by_year, savings_in_words, savings_table
 from medhome.reporting.selection_exhibits import where_members_were_seen, who_came_and_went
 from medhome.reporting.specification_pages import specification_curve
 from medhome.reporting.truncation_exhibits import cost_above_the_cap, effect_at_other_caps
@@ -368,32 +369,6 @@ def how_the_interval_is_made(report: ReleasedRun) -> Block:
             "number of members",
         )
     )
-
-
-# -- savings -------------------------------------------------------------------------------------------
-
-
-def savings_in_words(report: ReleasedRun) -> Block:
-    """Savings before and after fees, per member per month and in all."""
-    savings = report.evaluation.savings
-    return paragraphs([savings_words.savings_gross(savings)], css="first") + paragraphs(
-        [savings_words.savings_net(savings), savings_words.savings_total(savings)]
-    )
-
-
-def savings_table(report: ReleasedRun) -> Block:
-    """Exhibit T15: savings gross and net."""
-    return exhibits.savings(report.evaluation.savings).block()
-
-
-def savings_by_year(report: ReleasedRun) -> Block:
-    """Exhibit T6: savings by program year."""
-    return exhibits.savings_by_year(report.evaluation.savings).block()
-
-
-def fees(report: ReleasedRun) -> Block:
-    """The program payments that were taken off."""
-    return paragraphs([savings_words.fees(report.spec)])
 
 
 # -- parts ---------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from medhome.reporting.payment_names import PAYMENT
 from medhome.reporting.result_columns import MEMBER_MONTHS, MEMBERS, PMPM, USD, Column, Table
 from medhome.reporting.risk_names import RISK, RISK_WITH_INTERVAL
 from medhome.reporting.robustness_names import ROBUSTNESS, ROBUSTNESS_WITH_INTERVAL
+from medhome.reporting.selection_names import SELECTION
 from medhome.reporting.specification_names import SPECIFICATIONS
 from medhome.reporting.uncertainty_names import UNCERTAINTY
 from medhome.reporting.where_names import WHERE, WHERE_WITH_INTERVAL
@@ -287,56 +288,7 @@ TABLES: tuple[Table, ...] = (
             "estimate": Column(PMPM, "estimate", 2, "members_treated"),
         },
     ),
-    Table(
-        "selection.members",
-        "selection.members",
-        ("arm", "status"),
-        {
-            "members": MEMBERS,
-            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
-            "share": Column("share", "exact", 4, "members"),
-            "baseline_pmpm": Column(PMPM, "exact", 2, "members"),
-            "risk_pmpm": Column(PMPM, "estimate", 2, "members"),
-        },
-        label="status",
-    ),
-    Table(
-        "selection.crossovers",
-        "selection.crossovers",
-        ("arm", "seen_in"),
-        {
-            "members": MEMBERS,
-            "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
-            "allowed_usd": Column(USD, "exact", 2, "members"),
-            "baseline_pmpm": Column(PMPM, "exact", 2, "members"),
-            "risk_pmpm": Column(PMPM, "estimate", 2, "members"),
-        },
-        label="seen_in",
-    ),
-    Table(
-        "selection.without_visits",
-        "selection.without_visits",
-        ("arm",),
-        {"eligible": MEMBERS, "members": MEMBERS, "share": Column("share", "exact", 4, "members")},
-        label="arm",
-    ),
-    Table(
-        "selection.exits",
-        "selection.exits",
-        ("arm", "period"),
-        {
-            "members": MEMBERS,
-            "member_months": Column(MEMBER_MONTHS, "exact", 0),
-            "per_1000": Column("per 1,000 member-months", "exact", 2, "members"),
-        },
-        label="period",
-    ),
-    Table(
-        "selection",
-        "selection.effects",
-        ("outcome",),
-        {"estimate": Column("", "estimate", 2), "organizations": Column("organizations", "count")},
-    ),
+    *SELECTION,
     *PAYMENT,
     *RISK,
     *RISK_MODEL,
