@@ -29,6 +29,9 @@ from medhome.models import washout as implementation
 from medhome.models import where as parts_of_the_effect
 from medhome.models.inference.side_by_side import SEED_STEPS
 from medhome.models.member_costs import describe as member_costs
+from medhome.models.panels.multiplier import STEP as BANDS_STEP
+from medhome.models.staggered.cautions import checks as wave_checks
+from medhome.models.staggered.description import describe as describe_waves
 from medhome.study.cells import Cells, MonthPairs, Rows
 from medhome.study.employer_results import EmployerCells
 from medhome.study.placebo_results import PlaceboCells
@@ -82,18 +85,19 @@ def check(spec: StudySpec, data: Path, progress: Progress = silent, engine: str 
 class Collapsed:
     """A study's claims after the engine's work: all that the models need, and what was seen on the way.
 
-    cells: practice-months. rows: member-periods. model: the frozen cost model. pairs: cross-products of one
-    member's months by outcome. triangles: when cost was paid. coded: scores by month where the code system of
-    diagnoses changes in the look-back (`tables.code_systems`). grid: the same cells at other caps. above_cap:
-    who and what is above the study's own. flows: who came and went (`tables.selection`). by_attribution:
-    cells of the curve (`tables.specifications`). employers: those of the largest employer groups. outcomes:
-    what the program cannot have changed (`tables.placebo_outcomes`).
-    adjusted: the study's risk, and the same cells with the other timing of it.
-    groups: cells of groups of members (`tables.subgroups`).
-    The rest are parts of `Evaluation`.
+    cells: practice-months. starts: of the program's practices (`tables.arms.starts`). rows: member-periods.
+    model: the frozen cost model. pairs: cross-products of one member's months by outcome. triangles: when
+    cost was paid. coded: scores by month where the code system of diagnoses changes in the look-back
+    (`tables.code_systems`). grid: the same cells at other caps. above_cap: who and what is above the study's
+    own. flows: who came and went (`tables.selection`). by_attribution: cells of the curve
+    (`tables.specifications`). employers: those of the largest employer groups. outcomes: what the program
+    cannot have changed (`tables.placebo_outcomes`). adjusted: the study's risk, and the same cells with the
+    other timing of it. groups: cells of groups of members (`tables.subgroups`). The rest are parts of
+    `Evaluation`.
     """
 
     cells: Cells
+    starts: pd.DataFrame
     rows: Rows
     model: risk.RiskModel
     pairs: dict[str, MonthPairs]
@@ -153,6 +157,7 @@ def collapse_study(
     quality = DataQuality(rules=rules, inputs=files, **months.quality)
     return Collapsed(
         cells=cells,
+        starts=months.starts,
         rows=rows,
         model=model,
         pairs=pairs,
@@ -207,6 +212,7 @@ def evaluate(
     saved = savings.from_effect(effect, cells, pairs, spec, completed, paid_out)
     before = credibility.before_savings(effect, cells, pairs["allowed_capped"], spec)
     progress("effect, expected cost and savings estimated", 0, 0)
+    waves = describe_waves(cells, pairs["allowed_capped"], study.starts, spec, effect)
     sure = robustness.describe(
         cells, pairs["allowed_capped"], spec, effect, study.cohort, study.outcomes
     )
@@ -238,7 +244,8 @@ def evaluate(
             notes=study.adjusted.notes,
             adjustment=risk_beside,
         )
-        + noted,
+        + noted
+        + wave_checks(waves, spec),
         payment=replace(paid_out.result, before=before),
         selection=_selection(study, spec),
         truncation=Truncation(above_cap=study.above_cap, cap_grid=other_caps.cap_grid(study.grid, spec)),
@@ -254,6 +261,7 @@ def evaluate(
         where=parts_of_the_effect.describe(
             cells, pairs["allowed_capped"], spec, effect, study.triangles, study.groups, study.cohort
         ),
+        waves=waves,
         **found,
     )
 
@@ -271,7 +279,8 @@ def _selection(study: Collapsed, spec: StudySpec) -> Selection:
 
 def seeds(spec: StudySpec) -> dict[str, tuple[int, int]]:
     """The seed of each method that draws random numbers: the study's own, and the method's step."""
-    return {method: (spec.seed, step) for method, step in (SEED_STEPS | member_costs.SEED_STEPS).items()}
+    steps = SEED_STEPS | member_costs.SEED_STEPS | {"wave_bands": BANDS_STEP}
+    return {method: (spec.seed, step) for method, step in steps.items()}
 
 
 def _periods(spec: StudySpec) -> dict[str, str]:

@@ -41,6 +41,7 @@ from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
 from medhome.study.uncertainty_results import KINDS, Uncertainty
 from medhome.study.washout_results import Washout
+from medhome.study.wave_results import Waves
 from medhome.study.where_results import KINDS as WHERE_KINDS
 from medhome.study.where_results import Where
 
@@ -1177,6 +1178,86 @@ def member_costs() -> MemberCosts:
     return MemberCosts(primary="ols", warnings=("No gamma model: gamma has no zeros.",), **frames)
 
 
+def waves(members: int = 900) -> Waves:
+    """Two waves, two quarters apart; two-way fixed effects take the growth of the first for a trend."""
+    starts = pd.DataFrame(
+        {
+            "wave": [START, START + 6],
+            "practices": [14, 12],
+            "organizations": [3, 2],
+            "members": [1200, members],
+            "months_before": [24, 30],
+            "months_after": [22, 16],
+            "member_months": [21000.0, 11000.0],
+            "estimated": True,
+            "note": ["", ""],
+        }
+    )
+    effects = pd.DataFrame(
+        {
+            "wave": [START] * 4 + [START + 6] * 4,
+            "first_month": [START + 3 * p for p in (-2, -1, 0, 1, 0, 1, 2, 3)],
+            "since_start": [-2, -1, 0, 1, -2, -1, 0, 1],
+            **_with_ends([2.0, 0.0, -12.0, -18.0, 1.0, 0.0, -4.0, -6.0], 5.0),
+            "reference": [False, True, False, False] * 2,
+            "members": [1200] * 4 + [members] * 4,
+        }
+    )
+    kinds = [*(f"overall:{k}" for k in ("simple", "dynamic", "group", "calendar")), *["dynamic"] * 4]
+    averages = pd.DataFrame(
+        {
+            "kind": [*kinds, "group", "group", "calendar"],
+            "key": [0, 0, 0, 0, -2, -1, 0, 1, 0, 2, 3],
+            "first_month": [0] * 8 + [START, START + 6, START + 9],
+            **_with_ends([-13.1, -14.2, -11.3, -12.4, 1.5, 0.0, -8.5, -12.5, -15.0, -5.0, -6.0], 4.0),
+            "reference": [False] * 5 + [True] + [False] * 5,
+            "waves": [2] * 8 + [1, 1, 2],
+            "members": [2100] * 8 + [1200, members, 2100],
+        }
+    )
+    methods = pd.DataFrame(
+        {
+            "method": ["headline", "imputation", "twfe", "study"],
+            "label": ["Group-time effects", "Imputation", "Two-way fixed effects", "Headline of the study"],
+            **_with_ends([-13.1, -12.2, -7.7, -4.2], 4.0),
+            "valid": [True, False, False, True],
+            "headline": [True, False, False, False],
+            "reading": ["", "Not valid", "15% of its weight", "Another question"],
+        }
+    ).drop(columns=["band_lo", "band_hi"])
+    comparisons = pd.DataFrame(
+        {
+            "kind": ["treated vs never treated", "earlier vs later treated", "later vs earlier treated"],
+            "treated": [START, START, START + 6],
+            "compared_with": [0, START + 6, START],
+            "estimate": [-12.0, -9.0, 7.0],
+            "weight": [0.6, 0.25, 0.15],
+        }
+    )
+    return Waves(
+        waves=starts,
+        effects=effects,
+        averages=averages,
+        methods=methods,
+        comparisons=comparisons,
+        two_way=-7.7,
+        already=0.15,
+        before_share=0.2,
+        period_months=3,
+        outside_band=0,
+        rule="the interval is that of a model",
+        warnings=("The wave of December 2008 is one organisation.",),
+    )
+
+
+def _with_ends(estimates: list[float], se: float) -> dict[str, np.ndarray]:
+    """Columns of estimates; those of exactly 0 are reference times without an interval."""
+    found = np.array(estimates)
+    error = np.where(found == 0, 0.0, se)
+    ends = {"lo90": -1.64, "hi90": 1.64, "lo95": -1.96, "hi95": 1.96, "band_lo": -2.8, "band_hi": 2.8}
+    return {"estimate": found, "se": error, **{name: found + c * error for name, c in ends.items()}}
+
+
 def evaluation(**parts) -> Evaluation:
     study = spec()
     found = Evaluation(
@@ -1202,6 +1283,7 @@ def evaluation(**parts) -> Evaluation:
         member_costs=member_costs(),
         where=where(),
         specifications=specifications(),
+        waves=waves(),
         checks=checks(),
     )
     return dataclasses.replace(found, **parts)

@@ -1,7 +1,7 @@
 """A study's practice-months as `PanelData`, so that estimators made for any panel read them.
 
-Panels of the same cost: practices by month or by event quarter, organisations by event quarter or before and
-after the start. Weights are member-months, clusters are organisations within
+Panels of the same cost: practices by month, by event quarter or by any period (`waves_panel`), organisations
+by event quarter or before and after the start. Weights are member-months, clusters are organisations within
 an arm. The outcome is mean cost less the covariates' part at the slopes of a two-way fit, moved so that the
 comparisons' mean stays what it was: two-way fixed effects of it *is* that fit.
 """
@@ -49,7 +49,15 @@ def before_and_after(fit: TwoWayFit, first_post: int) -> PanelData:
     return _collapsed(fit, (fit.panel.months >= first_post).astype(int), 1, "organization")
 
 
-def _collapsed(fit: TwoWayFit, of_month: np.ndarray, first: int, unit: Unit) -> PanelData:
+def waves_panel(fit: TwoWayFit, of_month: np.ndarray, first: np.ndarray) -> PanelData:
+    """Practices by period, each with its own first period under treatment.
+
+    of_month: (T,) the period of each month. first: (P,) of each practice; read for treated practices only.
+    """
+    return _collapsed(fit, of_month, first, "practice")
+
+
+def _collapsed(fit: TwoWayFit, of_month: np.ndarray, first: int | np.ndarray, unit: Unit) -> PanelData:
     """Months taken together by ``of_month`` (T,); ``first`` is the first period under treatment."""
     panel, number = fit.panel, np.unique(of_month)
     into = (of_month[:, None] == number).astype(float)
@@ -75,7 +83,7 @@ def _data(
     y: np.ndarray,
     members: np.ndarray,
     times: np.ndarray,
-    first: int,
+    first: int | np.ndarray,
     covariates: np.ndarray | None,
     unit: Unit = "practice",
 ) -> PanelData:
@@ -90,7 +98,7 @@ def _data(
     row, column = np.nonzero(seen)
     inside = np.unique(cluster[kept])
     when = times[columns].astype(float)
-    first_treated = np.where(treated[kept], float(first), NEVER)
+    first_treated = np.where(treated, np.asarray(first, dtype=float), NEVER)[kept]
 
     def flat(values: np.ndarray) -> np.ndarray:
         return np.asarray(values[np.ix_(kept, columns)][row, column])
@@ -104,7 +112,7 @@ def _data(
         time=column,
         times=when,
         first_treated=first_treated[row],
-        treated=(treated[kept][row] & (when[column] >= first)).astype(float),
+        treated=(when[column] >= first_treated[row]).astype(float),
         weights=flat(members),
         cluster=np.searchsorted(inside, cluster[kept])[row],
         unit_labels=tuple(labels[u].replace("\x1f", "/") for u in kept),

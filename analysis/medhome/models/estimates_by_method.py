@@ -67,8 +67,9 @@ def estimates_by_method(refits: Refits, effect: DidResult, start: int) -> pd.Dat
     read = effect.methods.set_index("method")["valid"]
     valid = bool(read.get(CLUSTERED, False))
     rows = [_headline(effect)]
+    few = effect.treated_organizations
     for name, label, make in tried:
-        rows.append({"method": name, "label": label, "headline": False, **_row(make, valid, effect)})
+        rows.append({"method": name, "label": label, "headline": False, **estimator_row(make, valid, few)})
     return pd.DataFrame(rows)
 
 
@@ -87,14 +88,19 @@ def _headline(effect: DidResult) -> dict[str, object]:
     }
 
 
-def _row(make: Callable[[], PanelEstimate], valid: bool, effect: DidResult) -> dict[str, object]:
+def estimator_row(make: Callable[[], PanelEstimate], valid: bool, few: int) -> dict[str, object]:
+    """An estimator's numbers, and what its interval is worth; the reason in words where it refuses.
+
+    Arguments
+        make: runs it. valid: whether an interval clustered by organisation may be read. few: treated
+            organisations.
+    """
     try:
         found = make()
     except ModelRefusal as refusal:
         nothing = dict.fromkeys(("estimate", "se", "lo90", "hi90", "lo95", "hi95"), np.nan)
         return {**nothing, "valid": False, "reading": f"Not estimated: {str(refusal).rstrip('.')}"}
     synthetic = found.estimator == "synthetic-did"
-    few = effect.treated_organizations
     if synthetic:
         worth = (
             "Error of placebos: not valid unless the treated organisations are as large as the comparisons"

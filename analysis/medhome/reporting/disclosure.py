@@ -23,6 +23,7 @@ from medhome.reporting.member_cost_gate import release_member_costs
 from medhome.reporting.reconciliation_gate import release_reconciliation
 from medhome.reporting.robustness_gate import release_robustness
 from medhome.reporting.selection_gate import release_selection, withhold_further
+from medhome.reporting.wave_gate import release_waves
 from medhome.reporting.where_gate import release_where
 from medhome.study.problems import DisclosureRefused
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation, frames
@@ -115,6 +116,8 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
         evaluation.truncation,
         floor,
     )
+    secondary += others
+    parts["waves"], others = release_waves(parts["waves"], evaluation.waves, floor)
     secondary += others
     parts["quality"], few, others = release_reconciliation(parts["quality"], evaluation.quality, floor)
     primary, secondary = primary + few, secondary + others

@@ -69,6 +69,12 @@ from medhome.reporting.specification_pages import specification_curve
 from medhome.reporting.truncation_exhibits import cost_above_the_cap, effect_at_other_caps
 from medhome.reporting.uncertainty_exhibits import probability, uncertainty_of_the_chain
 from medhome.reporting.washout_exhibits import effect_after_a_washout
+from medhome.reporting.wave_pages import (
+    effect_since_each_start,
+    effects_by_wave,
+    waves_by_method,
+    waves_of_the_program,
+)
 from medhome.reporting.where_pages import (
     effect_by_category,
     effect_by_group,
@@ -117,10 +123,12 @@ __all__ = [
     "effect_by_quarter",
     "effect_by_timing_of_risk",
     "effect_in_words",
+    "effect_since_each_start",
     "effect_under_cost_models",
     "effect_without_each_employer",
     "effect_without_one_organization",
     "effect_without_one_practice",
+    "effects_by_wave",
     "effects_of_placebo_starts",
     "effects_on_placebo_outcomes",
     "estimates_by_method",
@@ -159,6 +167,8 @@ __all__ = [
     "the_program",
     "the_question",
     "uncertainty_of_the_chain",
+    "waves_by_method",
+    "waves_of_the_program",
     "what_the_interval_is_made_of",
     "where_in_words",
     "where_members_were_seen",

@@ -10,6 +10,7 @@ from medhome.reporting.robustness_names import ROBUSTNESS, ROBUSTNESS_WITH_INTER
 from medhome.reporting.selection_names import SELECTION
 from medhome.reporting.specification_names import SPECIFICATIONS
 from medhome.reporting.uncertainty_names import UNCERTAINTY
+from medhome.reporting.wave_names import WAVES, WAVES_WITH_INTERVAL
 from medhome.reporting.where_names import WHERE, WHERE_WITH_INTERVAL
 
 __all__ = ["MEMBER_MONTHS", "PMPM", "TABLES", "WITH_INTERVAL", "Column", "Table"]
@@ -297,6 +298,7 @@ TABLES: tuple[Table, ...] = (
     *SPECIFICATIONS,
     UNCERTAINTY,
     *WHERE,
+    *WAVES,
 )
 
 WITH_INTERVAL = {
@@ -319,5 +321,6 @@ WITH_INTERVAL = {
     **ROBUSTNESS_WITH_INTERVAL,
     **WHERE_WITH_INTERVAL,
     "specifications.specifications": "estimate",
+    **WAVES_WITH_INTERVAL,
 }
 """The value of a frame whose uncertainty the other columns of its rows hold."""

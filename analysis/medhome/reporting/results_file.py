@@ -37,6 +37,7 @@ _DID = {
     "relative": "did.relative",
     "pre_trend": "did.pre_trend_pmpm_per_year",
 }
+_MONTHS = ("month", "wave", "first_month", "treated", "compared_with")
 _DRAWS = re.compile(r"^(wcr|fp|ri)(_|$)")
 _DRAWS_WHY = "rests on random draws with the study's seed; another version of numpy may draw otherwise"
 
@@ -189,6 +190,13 @@ def _single_numbers(evaluation: Evaluation) -> Iterator[tuple[str, Number]]:
         "did.autocorrelation",
         _number(did.autocorrelation, Column("correlation", "estimate", 2), "Autocorrelation by month"),
     )
+    waves = evaluation.waves
+    if waves.two_way is not None:
+        yield "waves.two_way_pmpm", _number(waves.two_way, estimate, "Two-way fixed effects, all waves")
+        yield (
+            "waves.already_share",
+            _number(waves.already, Column("share", "estimate", 4), "Weight on practices in the program"),
+        )
     sure = evaluation.robustness
     if sure.as_large is not None:
         yield (
@@ -205,7 +213,9 @@ def _rows(table: Table, frame: pd.DataFrame, spec: StudySpec) -> Iterator[tuple[
     with_interval = WITH_INTERVAL.get(table.frame)
     for row in frame.to_dict("records"):
         keys = [
-            month_name(int(row[k])) if k == "month" else _word(row[k]) for k in table.keys if row.get(k) != ""
+            month_name(int(row[k])) if k in _MONTHS and row[k] else _word(row[k])
+            for k in table.keys
+            if row.get(k) != ""
         ]
         prefix = ".".join([table.prefix, *keys])
         label = str(row.get(table.label, "") or "")

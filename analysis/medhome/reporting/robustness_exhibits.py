@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from medhome.reporting.cohort_exhibits import month_column
 from medhome.reporting.datatable import Column, DataTable
 from medhome.reporting.robustness_words import CHOICES
@@ -19,20 +21,30 @@ _INTERVAL = Column("lo95", "95% interval", usd, "$ PMPM", upper="hi95")
 
 def methods(found: Robustness) -> DataTable:
     """The effect by estimator; rows whose interval is not valid here in grey."""
-    return DataTable(
-        id="tbl-estimators",
+    return estimators(
+        found.methods,
+        table_id="tbl-estimators",
         caption="The effect by estimator",
-        frame=found.methods,
+        note="All on the same cost: organisations or practices by month or quarter, less the covariates' "
+        "part at the headline's own slopes.",
+    )
+
+
+def estimators(frame: pd.DataFrame, *, table_id: str, caption: str, note: str) -> DataTable:
+    """One row for each estimator, with what its interval is worth."""
+    return DataTable(
+        id=table_id,
+        caption=caption,
+        frame=frame,
         columns=(
             Column("label", "Estimator", beneath=Column("reading", "what its interval is worth here")),
             Column("estimate", "Estimate", usd, "$ PMPM"),
             Column("se", "Standard error", usd, "$ PMPM"),
             _INTERVAL,
         ),
-        muted=[not bool(v) for v in found.methods["valid"]],
-        strong=[bool(v) for v in found.methods["headline"]],
-        note="All on the same cost: organisations or practices by month or quarter, less the covariates' "
-        "part at the headline's own slopes.",
+        muted=[not bool(v) for v in frame["valid"]],
+        strong=[bool(v) for v in frame["headline"]],
+        note=note,
     )
 
 

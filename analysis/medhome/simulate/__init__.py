@@ -2,7 +2,8 @@
 
 from medhome.simulate import edge_cases
 from medhome.simulate.simulation import simulate_world
+from medhome.simulate.study_file import TITLES, study_toml
 from medhome.simulate.truth import Truth
-from medhome.simulate.world import TITLES, WORLDS, WorldSettings, study_toml
+from medhome.simulate.world import WORLDS, WorldSettings
 
 __all__ = ["TITLES", "WORLDS", "Truth", "WorldSettings", "edge_cases", "simulate_world", "study_toml"]

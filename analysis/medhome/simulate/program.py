@@ -71,7 +71,7 @@ def care_management_table(world: WorldSettings, providers: Providers, panel: Pan
     chosen = mine[np.argsort(-panel.mean_usd[mine], kind="stable")[:count]]
     chosen = chosen[np.argsort(panel.person[chosen])]
     n = len(chosen)
-    identified = days[world.start_offset] + rng.integers(0, 60, n)
+    identified = days[providers.site_start[panel.site[chosen]]] + rng.integers(0, 60, n)
     outreach = identified + rng.integers(3, 30, n)
     reached = outreach + rng.integers(1, 30, n)
     engaged = reached + rng.integers(1, 21, n)

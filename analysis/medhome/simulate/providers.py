@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from medhome.simulate.world import WorldSettings
+from medhome.study.periods import month_index
 
 FAMILY, INTERNAL, PEDIATRICS = 0, 1, 2
 SPECIALTIES = ("family medicine", "internal medicine", "pediatrics")
@@ -41,6 +42,8 @@ class Providers:
     organization_shock_usd: np.ndarray  # organisation x month, dollars PMPM, mean zero
     site_organization: np.ndarray
     site_kind: np.ndarray
+    site_start: np.ndarray  # month of the program, from the world's first; past the end where there is none
+    site_wave: np.ndarray  # of the program's sites; -1 elsewhere
     site_enrolled: np.ndarray  # members enrolled at the world's start
     site_level_usd: np.ndarray  # persistent, dollars PMPM, beside the organisation's
     site_shock_usd: np.ndarray  # site x month
@@ -122,12 +125,13 @@ def monthly_sd_of_year(year_sd: float, correlation: float) -> float:
 def build_providers(world: WorldSettings) -> Providers:
     """Draw organisations, sites and clinicians, with their levels and shocks."""
     months = world.months.months
-    sizes = np.concatenate([[world.program_members], comparison_sizes(world)]).astype(np.int64)
+    groups = world.program_organizations
+    own = _apportion(np.ones(groups), world.program_members)
+    sizes = np.concatenate([own, comparison_sizes(world)]).astype(np.int64)
     organizations = len(sizes)
-    program = np.zeros(organizations, dtype=bool)
-    program[0] = True
+    program = np.arange(organizations) < groups
     sites_of = np.maximum(1, np.rint(sizes / world.members_per_site)).astype(np.int64)
-    sites_of[0] = world.program_sites
+    sites_of[:groups] = _apportion(np.ones(groups), world.program_sites)
     site_organization = np.repeat(np.arange(organizations), sites_of)
     within = np.arange(len(site_organization)) - np.repeat(np.cumsum(sites_of) - sites_of, sites_of)
     kind = np.array(_SITE_KINDS)[within % len(_SITE_KINDS)]
@@ -159,6 +163,8 @@ def build_providers(world: WorldSettings) -> Providers:
     specialty = kind[clinician_site].copy()
     mixed = (specialty == FAMILY) & (rng.random(len(specialty)) < 0.15)
     specialty[mixed] = INTERNAL
+    wave = np.where(in_program, site_organization % max(1, len(world.waves)), -1)
+    starts = [month_index(w.start) - world.months.first for w in world.waves] or [world.start_offset]
     specialists = int(max(10, np.rint(sizes.sum() / 300)))
     hospitals = int(max(2, np.rint(sizes.sum() / 8000)))
     return Providers(
@@ -168,6 +174,8 @@ def build_providers(world: WorldSettings) -> Providers:
         organization_shock_usd=organization_shock,
         site_organization=site_organization,
         site_kind=kind,
+        site_start=np.where(in_program, np.array(starts)[wave], months),
+        site_wave=wave,
         site_enrolled=enrolled.astype(np.int64),
         site_level_usd=site_level,
         site_shock_usd=site_shock,

@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from medhome.simulate import claims, costs, program, truth, write
 from medhome.simulate.costs import CostPlan, Events
+from medhome.simulate.effect import Effect, find_effect
 from medhome.simulate.members import Members, chunks, draw_members, months_of
 from medhome.simulate.providers import Providers, build_providers
-from medhome.simulate.world import WorldSettings, study_toml
-from medhome.study.problems import StudyFileError
+from medhome.simulate.study_file import study_toml
+from medhome.simulate.world import WorldSettings
 
 EQUAL_RUN_OUT_MONTHS = 3
 _In = TypeVar("_In")
@@ -54,9 +55,11 @@ def simulate_world(world: WorldSettings, folder: Path, workers: int = 2) -> trut
         sums = truth.Sums()
         for members, cost_plan in planned:
             truth.add_chunk(sums, world, providers, members, cost_plan, means)
-        treated, factor, effect_pmpm = _effect_factor(pool, workers, world, providers, planned, scale)
+        effect = find_effect(
+            world, providers, planned, lambda work, jobs: _ordered(pool, work, jobs, workers), scale
+        )
         panel = program.joined([program.panel_of(world, m, p) for m, p in planned])
-        counts = _write_claims(pool, workers, world, providers, planned, scale, treated, factor, folder)
+        counts = _write_claims(pool, workers, world, providers, planned, scale, effect, folder)
     tables = {
         "provider_practice": write.provider_table(world, providers),
         "program_roster": write.roster_table(world, providers),
@@ -66,7 +69,7 @@ def simulate_world(world: WorldSettings, folder: Path, workers: int = 2) -> trut
     for name, table in tables.items():
         _write_whole(folder, name, table)
         counts["rows"][name] = table.num_rows
-    found, true_means = truth.truths(sums, effect_pmpm)
+    found, true_means = truth.truths(sums, effect.pmpm_usd)
     measured = counts.pop("effect_usd")
     months = max(1.0, float(sums.exposed.sum()))
     counts |= _people(providers, planned, sums)
@@ -74,14 +77,15 @@ def simulate_world(world: WorldSettings, folder: Path, workers: int = 2) -> trut
         world=world.name,
         seed=world.seed,
         settings=world.as_dict(),
-        effect_pmpm_usd=round(effect_pmpm, 6),
+        effect_pmpm_usd=round(effect.pmpm_usd, 6),
         effect_realised_pmpm_usd=round(measured["incurred"] / months, 6),
         effect_realised_paid_by_cut_pmpm_usd=round(measured["paid_by_cut"] / months, 6),
         effect_realised_equal_run_out_pmpm_usd=round(measured["equal_run_out"] / months, 6),
-        effect_factor_ratio=round(factor, 9),
+        effect_factor_ratio=round(effect.factor, 9),
         truths=found,
         means=true_means,
         counts=counts,
+        waves=effect.by_wave(world),
     )
     result.write(folder)
     part = folder / ".study.toml.part"
@@ -103,66 +107,6 @@ def _ordered(
         yield waiting.popleft().result()
 
 
-def _effect_factor(
-    pool: ThreadPoolExecutor,
-    workers: int,
-    world: WorldSettings,
-    providers: Providers,
-    planned: list[tuple[Members, CostPlan]],
-    scale: np.ndarray,
-) -> tuple[dict[int, tuple[Events, np.ndarray, np.ndarray]], float, float]:
-    """Events of chunks with treated member-months, the factor of their cost, and the effect PMPM.
-
-    The effect scales all care of a member's program year that costs no more than the ceiling, so that an
-    annual cap above the ceiling leaves the effect as it is; very high cost is out of the program's reach.
-    The factor makes the total change over the cohort's treated member-months the wanted one exactly.
-    """
-    with_effect = [k for k, (_, p) in enumerate(planned) if (_treated_cells(world, providers, p)).any()]
-
-    def draw(k: int) -> tuple[int, Events, np.ndarray, np.ndarray, tuple[float, float, int]]:
-        members, plan = planned[k]
-        events = costs.draw_events(world, members, plan, scale)
-        treated = _treated_cells(world, providers, plan)
-        year = (plan.month - world.start_offset) // 12
-        years = int(year.max(initial=0)) + 1
-        key = plan.person[events.cell] * years + np.maximum(year[events.cell], 0)
-        inside = treated[events.cell]
-        total = np.bincount(key[inside], events.usd[inside], minlength=members.count * years)
-        applies = inside & (total[key] <= world.effect_ceiling_usd_per_year)
-        measured = inside & plan.in_cohort[events.cell]
-        usd = events.usd
-        found = (
-            float(usd[applies & measured].sum()),
-            float(usd[measured].sum()),
-            int((treated & plan.in_cohort).sum()),
-        )
-        return k, events, applies, measured, found
-
-    treated_events, reach, everything, months = {}, 0.0, 0.0, 0
-    for k, events, applies, measured, found in _ordered(pool, draw, with_effect, workers):
-        treated_events[k] = (events, applies, measured)
-        reach, everything, months = reach + found[0], everything + found[1], months + found[2]
-    change = world.effect_pmpm_usd * months if world.effect_share is None else world.effect_share * everything
-    factor = 1 + change / reach if reach else 1.0
-    if factor < 0.05:
-        raise StudyFileError(
-            f"world {world.name!r}: the effect takes {-change:,.0f} dollars from care of "
-            f"{reach:,.0f}; choose a smaller effect_pmpm_usd or effect_share"
-        )
-    # Amounts are rounded to cents: two small corrections bring the rounded total to the wanted one.
-    for _ in range(2):
-        made = 0.0
-        for events, applies, measured in treated_events.values():
-            usd = events.usd[applies & measured]
-            made += float((np.rint(usd * factor * 100) - np.rint(usd * 100)).sum()) / 100
-        factor += (change - made) / reach if reach else 0.0
-    return treated_events, factor, change / max(1, months)
-
-
-def _treated_cells(world: WorldSettings, providers: Providers, plan: CostPlan) -> np.ndarray:
-    return (plan.month >= world.start_offset) & providers.site_program[plan.site]
-
-
 def _write_claims(
     pool: ThreadPoolExecutor,
     workers: int,
@@ -170,22 +114,22 @@ def _write_claims(
     providers: Providers,
     planned: list[tuple[Members, CostPlan]],
     scale: np.ndarray,
-    treated: dict[int, tuple[Events, np.ndarray, np.ndarray]],
-    factor: float,
+    effect: Effect,
     folder: Path,
 ) -> dict:
     """Write eligibility and claims chunk by chunk; what was written, in numbers."""
 
     def make(k: int) -> tuple[pa.Table, pa.Table, pa.Table, dict]:
         members, plan = planned[k]
-        if k in treated:
-            events, applies, measured = treated[k]
+        if k in effect.chunks:
+            own = effect.chunks[k]
+            events, factor, counted = own.events, effect.factor_of(own), own.applies & own.measured
         else:
             events = costs.draw_events(world, members, plan, scale)
-            applies = measured = np.zeros(len(events.usd), dtype=bool)
-        usd = np.where(applies, events.usd * factor, events.usd)
+            factor, counted = np.ones(len(events.usd)), np.zeros(len(events.usd), dtype=bool)
+        usd = events.usd * factor
         medical, pharmacy = claims.lines_of(world, providers, members, plan, events, usd)
-        tally = _tally(world, events, usd, applies & measured, factor, medical, pharmacy)
+        tally = _tally(world, events, usd, counted, factor, medical, pharmacy)
         return (
             write.eligibility_table(world, members),
             write.medical_table(world, providers, members, medical),
@@ -227,7 +171,7 @@ def _tally(
     events: Events,
     usd: np.ndarray,
     counted: np.ndarray,
-    factor: float,
+    factor: np.ndarray,
     medical: claims.MedicalLines,
     pharmacy: claims.PharmacyLines,
 ) -> dict:
@@ -238,15 +182,14 @@ def _tally(
         "paid_by_cut": 0.0,
         "equal_run_out": 0.0,
     }
-    share = 1 - 1 / factor
     for lines, day in ((medical, medical.start_day), (pharmacy, pharmacy.day)):
         inside = (lines.event >= 0) & (lines.version != claims.DENIED)
         inside &= lines.paid_day <= claims.paid_until(world)
         inside &= np.where(lines.event >= 0, counted[lines.event], False)
-        effect["paid_by_cut"] += share * float(lines.allowed_cents[inside].sum()) / 100
+        effect["paid_by_cut"] += _changed(lines, inside, factor)
         lag = months_of(lines.paid_day) - months_of(day)
         soon = inside & (lag <= EQUAL_RUN_OUT_MONTHS)
-        effect["equal_run_out"] += share * float(lines.allowed_cents[soon].sum()) / 100
+        effect["equal_run_out"] += _changed(lines, soon, factor)
     dollars = np.bincount(events.kind, cents, minlength=kinds) / 100
     number = np.bincount(events.kind, minlength=kinds)
     return {
@@ -254,6 +197,14 @@ def _tally(
         "incurred_usd": dict(zip(costs.KINDS, dollars.tolist(), strict=True)),
         "events": dict(zip(costs.KINDS, number.tolist(), strict=True)),
     }
+
+
+def _changed(
+    lines: claims.MedicalLines | claims.PharmacyLines, inside: np.ndarray, factor: np.ndarray
+) -> float:
+    """Dollars of these lines that the effect added."""
+    share = 1 - 1 / factor[lines.event[inside]]
+    return float((share * lines.allowed_cents[inside]).sum()) / 100
 
 
 def _write_whole(folder: Path, name: str, table: pa.Table) -> None:

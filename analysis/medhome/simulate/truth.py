@@ -36,7 +36,9 @@ class Truth:
 
     Effects are actual minus expected in dollars PMPM of allowed amounts. ``truths`` are expectations over
     the noise (passing states, event draws, organisation and site shocks, payment delays) given the drawn
-    members and the drawn persistent levels of organisations and practices.
+    members and the drawn persistent levels of organisations and practices. ``waves``, where the world has
+    them: one row for each wave and quarter under the program, with the effect PMPM as injected and as
+    realised, and the cohort's member-months in it.
     """
 
     world: str
@@ -52,6 +54,7 @@ class Truth:
     not_given: dict[str, str] = field(default_factory=lambda: dict(NOT_GIVEN))
     means: dict[str, float]
     counts: dict[str, Any]
+    waves: list[dict[str, Any]] = field(default_factory=list)
 
     def to_plain(self) -> dict[str, Any]:
         """As ``truth.json`` holds it."""
@@ -111,7 +114,7 @@ def add_chunk(
         (sums.risk, risk),
         (sums.risk_risk, risk * risk),
         (sums.risk_dollars, risk * dollars),
-        (sums.exposed, ((after == 1) & providers.site_program[site]).astype(float)),
+        (sums.exposed, (month >= providers.site_start[site]).astype(float)),
     ):
         total += np.bincount(cell, values, minlength=4).reshape(2, 2)
 

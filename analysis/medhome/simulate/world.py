@@ -1,14 +1,35 @@
-"""Settings of a simulated world, the named worlds, and the study file that fits one."""
+"""Settings of a simulated world, and the named worlds."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
-from medhome.study.periods import Span, month_index, month_name
+from medhome.study.periods import Span, month_index
 from medhome.study.problems import StudyFileError
 
 LOOKBACK_MONTHS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wave:
+    """Program organisations that start together, and what the program does to their cost.
+
+    start: their first month, YYYY-MM. effect_pmpm_usd: in the first quarter under the program; it grows by
+    growth_pmpm_usd with every quarter after it.
+
+    >>> Wave(start="2008-06", effect_pmpm_usd=-10.0, growth_pmpm_usd=-5.0).effect(3)
+    -25.0
+    """
+
+    start: str
+    effect_pmpm_usd: float
+    growth_pmpm_usd: float = 0.0
+
+    def effect(self, quarter: int) -> float:
+        """Dollars PMPM in a quarter under the program, 0 the first."""
+        return self.effect_pmpm_usd + self.growth_pmpm_usd * quarter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +53,7 @@ class WorldSettings:
     paid_through: str = "2010-06"
     # who provides care
     program_members: int = 19_000
+    program_organizations: int = 1
     program_sites: int = 25
     program_clinicians: int = 391
     comparison_members: int = 60_600
@@ -57,6 +79,8 @@ class WorldSettings:
     effect_pmpm_usd: float = -1.78
     effect_share: float | None = None
     effect_ceiling_usd_per_year: float = 80_000.0
+    # or an effect by wave; program organisations take the waves in turn
+    waves: tuple[Wave, ...] = ()
     # claims
     void_share: float = 0.015
     denied_share: float = 0.04
@@ -84,6 +108,7 @@ class WorldSettings:
             faults.append(f"seed {self.seed} is negative; give a whole number from 0")
         for key in (
             "program_members",
+            "program_organizations",
             "program_sites",
             "comparison_members",
             "comparison_organizations",
@@ -119,10 +144,29 @@ class WorldSettings:
             faults.append("entrants_share must lie between 0 and 2")
         if self.effect_share is not None and not -0.9 <= self.effect_share <= 5:
             faults.append("effect_share must lie between -0.9 and 5")
+        if self.program_sites < self.program_organizations:
+            faults.append("program_sites must be at least program_organizations")
+        faults += self._wave_faults()
         if faults:
             raise StudyFileError(
                 "\n".join([f"world {self.name!r}: settings that do not fit", *(f"  {f}" for f in faults)])
             )
+
+    def _wave_faults(self) -> list[str]:
+        if not self.waves:
+            return []
+        try:
+            starts = [month_index(w.start) for w in self.waves]
+        except ValueError as error:
+            return [f"waves: {error}"]
+        faults = []
+        if starts[0] != month_index(self.start):
+            faults.append(f"waves: the first starts in {self.waves[0].start}, the world in {self.start}")
+        if any(b <= a for a, b in pairwise(starts)) or starts[-1] > month_index(self.last_month):
+            faults.append(f"waves: starts must ascend and lie before the end, {self.last_month}")
+        if self.program_organizations < len(starts):
+            faults.append(f"waves: {len(starts)} need at least as many program_organizations")
+        return faults
 
     @property
     def months(self) -> Span:
@@ -167,6 +211,26 @@ SMALL = WorldSettings(
     members_per_clinician=45,
 )
 
+WAVES = WorldSettings(
+    name="waves",
+    seed=20080604,
+    program_members=7_200,
+    program_organizations=9,
+    program_sites=18,
+    program_clinicians=150,
+    comparison_members=2_400,
+    comparison_organizations=10,
+    comparison_size_min=120,
+    comparison_size_max=480,
+    members_per_site=300,
+    members_per_clinician=45,
+    waves=(
+        Wave(start="2008-06", effect_pmpm_usd=-10.0, growth_pmpm_usd=-22.0),
+        Wave(start="2008-12", effect_pmpm_usd=-10.0, growth_pmpm_usd=-12.0),
+        Wave(start="2009-06", effect_pmpm_usd=-5.0, growth_pmpm_usd=-5.0),
+    ),
+)
+
 COVERAGE = WorldSettings(
     name="coverage",
     seed=20080603,
@@ -185,90 +249,4 @@ COVERAGE = WorldSettings(
 CODING = replace(SMALL, name="coding", effect_pmpm_usd=0.0, coding_intensity_share=0.2)
 """The small world with no effect, whose program codes illness that is not there: it fools concurrent risk."""
 
-WORLDS: dict[str, WorldSettings] = {w.name: w for w in (DEMO, SMALL, COVERAGE, CODING)}
-
-TITLES = {
-    "demo": "Medical home demonstration",
-    "small": "Medical home demonstration, small world",
-    "coverage": "Medical home demonstration, world of the coverage benchmark",
-    "coding": "Medical home demonstration, world of coding without illness",
-}
-"""What each world with settings is, in a study file's title."""
-
-
-def study_toml(world: WorldSettings) -> str:
-    """The text of a study file that fits a world; for the world "demo" the demonstration study itself.
-
-    >>> 'start = "2008-06"' in study_toml(WORLDS["small"])
-    True
-    """
-    title = TITLES.get(world.name, f"Medical home demonstration, world {world.name}")
-    run_out = min(3, month_index(world.paid_through) - month_index(world.last_month))
-    return f"""\
-# The demonstration study: a simulated medical home of one physician group against a market.
-id = "{world.name}"
-title = "{title}"
-question = "Did care cost less in the medical home than would have been expected without it?"
-version = "1"
-seed = {world.seed}
-paid_through = "{world.paid_through}"
-
-[data]
-source = "native"
-synthetic = true
-
-[program]
-name = "Patient-centered medical home"
-payer = "A commercial payer"
-organization = "One physician group: family medicine, internal medicine and paediatrics"
-description = "Members join by attribution, with no change of physician or referral rules."
-components = [
-  "Clinical information: member roster, lists of high-risk patients, a feed of gaps in care",
-  "Clinical collaboration: embedded care managers, better access, education",
-  "Blended payment: fee for service, an amount for enhanced services, pay for performance",
-]
-payment_model = "Fee for service, a care-management fee per member per month, and pay for performance"
-co_interventions = [
-  "The group took part in another payer's demonstration",
-  "The group was applying for medical-home recognition",
-]
-
-[periods]
-baseline_first = "{month_name(world.baseline.first)}"
-baseline_last = "{month_name(world.baseline.last)}"
-start = "{world.start}"
-through = "{world.last_month}"
-run_out_months = {run_out}
-
-[arms]
-rule = "roster"
-program_id = "PCMH"
-
-[population]
-age_min = 0
-age_max = 64
-
-[attribution]
-method = "plurality"
-lookback_months = {LOOKBACK_MONTHS}
-
-[outcomes]
-primary = "allowed"
-cap_usd_per_year = 100000
-
-[risk]
-model = "age-sex-conditions"
-lookback_months = {LOOKBACK_MONTHS}
-
-[expected]
-primary = "E3"
-
-[[fees]]
-name = "Care-management fee"
-pmpm_usd = 1.50
-first = "{world.start}"
-
-[disclosure]
-policy = "cms-11"
-floor = 11
-"""
+WORLDS: dict[str, WorldSettings] = {w.name: w for w in (DEMO, SMALL, WAVES, COVERAGE, CODING)}

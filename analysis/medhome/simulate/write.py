@@ -22,6 +22,7 @@ from medhome.simulate.providers import (
     site_name,
 )
 from medhome.simulate.world import WorldSettings
+from medhome.study.periods import month_index, month_start
 
 PAYER, PLANS, DATA_SOURCE = "Simulated Health Plan", ("PPO", "HMO"), "simulated"
 PROGRAM_ID = "PCMH"
@@ -311,19 +312,19 @@ def provider_table(world: WorldSettings, providers: Providers) -> pa.Table:
 
 
 def roster_table(world: WorldSettings, providers: Providers) -> pa.Table:
-    """Rows of program_roster: every site, with its arm from the program's start."""
-    begin = np.datetime64(f"{world.start}-01").astype("datetime64[D]").astype(object)
+    """Rows of program_roster: every site, with its arm from the start of the program, or of its wave."""
+    starts = [w.start for w in world.waves] or [world.start]
     rows = [
         {
             "program_id": PROGRAM_ID,
             "unit_type": "practice",
             "unit_id": site_name(s),
-            "start_date": begin,
+            "start_date": month_start(month_index(starts[max(wave, 0)])),
             "end_date": None,
-            "arm": "program" if program else "comparison",
-            "cohort": world.start,
+            "arm": "program" if wave >= 0 else "comparison",
+            "cohort": starts[max(wave, 0)],
         }
-        for s, program in enumerate(providers.site_program.tolist())
+        for s, wave in enumerate(providers.site_wave.tolist())
     ]
     text = pa.string()
     return pa.Table.from_pylist(

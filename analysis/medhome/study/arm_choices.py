@@ -55,6 +55,7 @@ class Arms(Section):
     treated_share: float = Field(default=0.5, gt=0, lt=1)
     placeholder_practices: int = Field(default=20, ge=2, le=1000)
     exclusions: list[Exclusion] = Field(default_factory=list, max_length=50)
+    waves: Literal["roster", "none"] = "roster"
 
     @model_validator(mode="after")
     def _state(self) -> Arms:

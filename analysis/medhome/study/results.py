@@ -26,6 +26,7 @@ from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
 from medhome.study.uncertainty_results import Uncertainty
 from medhome.study.washout_results import Washout
+from medhome.study.wave_results import Waves
 from medhome.study.where_results import Where
 
 
@@ -362,6 +363,7 @@ class Evaluation:
     adjustment: RiskAdjustment = field(default_factory=RiskAdjustment)
     member_costs: MemberCosts = field(default_factory=MemberCosts)
     where: Where = field(default_factory=Where)
+    waves: Waves = field(default_factory=Waves)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         "attrition",
@@ -383,6 +385,7 @@ class Evaluation:
         "adjustment",
         "member_costs",
         "where",
+        "waves",
     )
 
 

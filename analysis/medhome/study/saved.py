@@ -34,6 +34,7 @@ from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
 from medhome.study.uncertainty_results import Uncertainty
 from medhome.study.washout_results import Washout
+from medhome.study.wave_results import Waves
 from medhome.study.where_results import Where
 
 _PARTS: dict[str, type] = {
@@ -56,6 +57,7 @@ _PARTS: dict[str, type] = {
     "adjustment": RiskAdjustment,
     "member_costs": MemberCosts,
     "where": Where,
+    "waves": Waves,
 }
 
 _LATER = frozenset(

@@ -101,6 +101,49 @@ def clinicians(inputs: dict[str, Table], listed: pd.DataFrame, spec: StudySpec) 
     return found.sort_values(["npi", "practice_id"], ignore_index=True)[columns]
 
 
+STARTS = {"practice_id": "str", "organization_id": "str", "wave": "int64", "last": "int64"}
+
+
+def starts(inputs: dict[str, Table], listed: pd.DataFrame, spec: StudySpec) -> pd.DataFrame:
+    """In which month did each practice of the program start, and when did it leave?
+
+    One row per treated practice, sorted: ``practice_id``, ``organization_id``, ``wave`` (month index of the
+    first day that the roster gives; the study's start where it gives none), ``last`` (month index of the last
+    day; 0: not before the last month analysed). The dates are those of the listing that gives the practice
+    its arm, of several the first start and the last end. Empty for placeholders, where members belong to
+    areas (``attribution.population`` "market"), and with ``arms.waves`` "none".
+
+    Arguments
+        listed: `practices`.
+
+    Raises `DataProblem` as `practices` does.
+    """
+    if spec.arms.placeholder or spec.arms.waves == "none" or spec.attribution.population == "market":
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in STARTS.items()})
+    roster = _roster(inputs, spec)
+    roster = roster[roster["arm"] == "program"]
+    affiliations = _affiliations(inputs)
+    at_start = _overlapping(affiliations, Span(spec.periods.start_month, spec.periods.start_month + 1))
+    works = at_start.loc[at_start["x_primary_care"] == 1, ["npi", "practice_id"]]
+    own = roster[["unit_type", "unit_id", "effective_start_date", "effective_end_date"]]
+    provider = own[own["unit_type"] == "provider"].merge(works, left_on="unit_id", right_on="npi")
+    by_kind = {
+        "practice": own[own["unit_type"] == "practice"].assign(unit=lambda f: f["unit_id"]),
+        "provider": provider.assign(unit=provider["practice_id"]),
+        "organization": own[own["unit_type"] == "organization"].assign(unit=lambda f: f["unit_id"]),
+    }
+    dated = {kind: dict(list(frame.groupby("unit"))) for kind, frame in by_kind.items()}
+    through, rows = month_index(spec.periods.through), []
+    treated = listed[listed["arm"] == TREATED]
+    for practice, organization in zip(treated["practice_id"], treated["organization_id"], strict=True):
+        units = zip(_SPECIFICITY, (practice, practice, organization), strict=True)
+        mine = next(dated[kind][unit] for kind, unit in units if unit in dated[kind])
+        first = min(_day(d, month_start(spec.periods.start_month)) for d in mine["effective_start_date"])
+        last = month_index(max(_day(d, dt.date.max) for d in mine["effective_end_date"]))
+        rows.append((practice, organization, month_index(first), last if last < through else 0))
+    return pd.DataFrame(rows, columns=list(STARTS)).astype(STARTS)
+
+
 def _refuse_unknown_exclusions(rows: list[tuple[str, str, str]], spec: StudySpec) -> None:
     known = {"practice_id": {row[0] for row in rows}, "organization_id": {row[1] for row in rows}}
     for out in spec.arms.exclusions:

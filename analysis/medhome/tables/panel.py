@@ -15,7 +15,7 @@ import pandas as pd
 from ibis import _
 from ibis.expr.types import Table
 
-from medhome.study.problems import DataProblem
+from medhome.study.problems import DataProblem, ModelRefusal
 from medhome.study.results import PRICES, Attrition, without_rows
 from medhome.study.spec import StudySpec
 from medhome.tables import (
@@ -55,11 +55,13 @@ class Panel:
         and ``<outcome>_cents`` for each of `OUTCOMES`: the cost of the month, however short the exposure.
     members: one row per member: ``person_key``, ``person_id``, ``practice_id``, ``organization_id``, ``arm``,
         ``stratum``, ``age``, ``sex``, ``band``, ``special`` (where the study asks for it), and one 0/1 column
-        per condition (``condition:diabetes``); ``expected_cents`` (PMPM) once scored.
+        per condition (``condition:diabetes``); ``expected_cents`` (PMPM) once scored. Where the program's
+        practices start in different months also ``wave``: the month index of the practice's start, 0 in the
+        comparison, which never starts.
     categories: one row per person, month and kind of service with cost: ``person_key``, ``month``,
         ``category``, ``lines``, ``allowed_cents``, ``paid_cents``; also of people outside the cohort.
     terms: terms of the risk model and their labels.
-    practices, clinicians: frames of `arms.practices` and `arms.clinicians`.
+    practices, starts, clinicians: frames of `arms.practices`, `arms.starts` and `arms.clinicians`.
     cap_trend: yearly growth of the cap, as declared or as the comparison arm's cost grew.
     attrition, waterfall, volumes, reconciliation, encounters, orphans, prices: as in `medhome.study.results`.
     """
@@ -70,6 +72,7 @@ class Panel:
     categories: Table
     terms: Mapping[str, str]
     practices: pd.DataFrame
+    starts: pd.DataFrame
     clinicians: pd.DataFrame
     cap_trend: Decimal
     attrition: Attrition
@@ -119,13 +122,15 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
         spec: the study.
 
     Raises `DataProblem` when an arm is empty, when the roster cannot be read as meant, or when a member-month
-    costs more than $30 million.
+    costs more than $30 million; `ModelRefusal` when practices start in waves and none is in the comparison.
     """
     analysed = spec.periods.analysed
     _refuse_unknown_groups(inputs["eligibility"], spec)
     persons = _keep(con, "medhome_people", _persons(inputs, spec))
 
     practices = arms.practices(inputs, spec)
+    starts = arms.starts(inputs, practices, spec)
+    _refuse_without_never(practices, starts)
     population = populations.populate(con, inputs, persons, practices, spec)
     assigned = population.assigned
     booked = _keep(con, "medhome_ledger", population.rekeyed(claims.ledger(inputs, persons, spec)))
@@ -159,7 +164,7 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
     kept = in_base_dollars(own, spec)
     trend = cap_trend(kept, assigned, spec)
     months = _keep(con, "medhome_months", capped(kept, spec, trend))
-    in_cohort = assigned.semi_join(months, "person_key")
+    in_cohort = _in_waves(assigned.semi_join(months, "person_key"), starts)
     members = _keep(con, "medhome_members", _members(inputs, in_cohort, spec))
 
     raw = fetch(claims.raw_totals(inputs)).iloc[0]
@@ -181,6 +186,7 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
         categories=categories,
         terms=_terms_present(members, spec),
         practices=practices,
+        starts=starts,
         clinicians=arms.clinicians(inputs, practices, spec),
         cap_trend=trend,
         attrition=flow,
@@ -246,6 +252,25 @@ def _members(inputs: dict[str, Table], in_cohort: Table, spec: StudySpec) -> Tab
     )
     joined = banded.left_join(flags, "person_key").drop("person_key_right")
     return joined.mutate(**{name: joined[name].fill_null(0) for name in names}).order_by("person_key")
+
+
+def _refuse_without_never(practices: pd.DataFrame, starts: pd.DataFrame) -> None:
+    """Waves alone: late ones would be all that early ones are compared with, and nobody the cost model."""
+    if starts["wave"].nunique() > 1 and not (practices["arm"] == arms.COMPARISON).any():
+        raise ModelRefusal(
+            "program_roster: its practices start in waves, and no practice is never in the program; the "
+            "study needs practices that never start (arm \"comparison\"): list some"
+        )
+
+
+def _in_waves(assigned: Table, starts: pd.DataFrame) -> Table:
+    """Members with the ``wave`` of their practice, where practices start in more than one month."""
+    if starts["wave"].nunique() < 2:
+        return assigned
+    known = ibis.memtable(starts[["practice_id", "wave"]], schema={"practice_id": "string", "wave": "int32"})
+    joined = assigned.left_join(known, "practice_id")
+    wave = joined.wave.fill_null(0).cast("int32")
+    return joined.select(*assigned.columns, wave=wave)
 
 
 def _terms_present(members: Table, spec: StudySpec) -> dict[str, str]:

@@ -40,6 +40,7 @@ from medhome.models.inference.contrasts import month_shares
 from medhome.models.inference.mixture import Mixture, mixture
 from medhome.models.inference.panel_likelihood import (
     AUTOCORRELATIONS,
+    Grid,
     OrganizationMonths,
     correlation,
     grid_likelihood,
@@ -132,26 +133,14 @@ def re_panel(
     if not all(np.isfinite(x).all() for x in (weights, estimates, sampling_variance, np.array(mean))):
         raise ModelRefusal("RE-panel: a weight, an estimate, a sampling variance or the mean is not finite")
 
-    end, widened = GRID_END, False
-    while True:
-        grid = grid_likelihood(panel, panel.y[None], mean, end)
-        posterior = _posterior(grid.loglik[0], grid.sigma_share, prior_scale)
-        end_share = float(posterior[grid.sigma_share == grid.sigma_share.max()].sum())
-        if end_share <= END_SHARE_ALLOWED or end >= WIDEST_GRID_END:
-            break
-        end, widened = 2 * end, True
-
+    grid, posterior, end_share, widened = integrated(panel, mean, prior_scale)
     # One organisation's drift variance is sigma^2 w'R(rho)w: one quadratic form for each autocorrelation.
     rho_index = np.searchsorted(AUTOCORRELATIONS, grid.rho)
     sigma2 = (grid.sigma_share * mean) ** 2
     unit = np.stack([quadratic_forms(weights, correlation(panel.months, r)) for r in AUTOCORRELATIONS])
     variance = sigma2[:, None] * unit.sum(2)[rho_index] + sampling_variance  # (G, K)
     A = sigma2 * _contrast_variance(panel, shares)[rho_index]
-    by_rho = np.bincount(rho_index, posterior * sigma2, len(AUTOCORRELATIONS))
-    drift = correlation(panel.months, AUTOCORRELATIONS[0]) * by_rho[0]
-    for share, rho in zip(by_rho[1:], AUTOCORRELATIONS[1:], strict=True):
-        drift = drift + share * correlation(panel.months, rho)
-
+    drift = expected_drift(panel.months, rho_index, posterior * sigma2)
     centre, sd = np.broadcast_to(estimates[:, None], variance.T.shape), np.sqrt(variance.T)
     table = pd.DataFrame(
         {
@@ -200,6 +189,33 @@ def under_shocks_of(
     variance = found.grid["sigma"].to_numpy()[:, None] ** 2 * unit[rho_index] + sampling_variance  # (G, K)
     centre = np.broadcast_to(np.asarray(estimates)[:, None], variance.T.shape)
     return mixture(found.grid["posterior"].to_numpy(), centre, np.sqrt(variance.T))
+
+
+def integrated(
+    panel: OrganizationMonths, mean: float, prior_scale: float
+) -> tuple[Grid, np.ndarray, float, bool]:
+    """The grid's likelihood and posterior, the posterior on its last sigma, and whether it was widened."""
+    end, widened = GRID_END, False
+    while True:
+        grid = grid_likelihood(panel, panel.y[None], mean, end)
+        posterior = _posterior(grid.loglik[0], grid.sigma_share, prior_scale)
+        end_share = float(posterior[grid.sigma_share == grid.sigma_share.max()].sum())
+        if end_share <= END_SHARE_ALLOWED or end >= WIDEST_GRID_END:
+            return grid, posterior, end_share, widened
+        end, widened = 2 * end, True
+
+
+def expected_drift(months: np.ndarray, rho_index: np.ndarray, weighted_sigma2: np.ndarray) -> np.ndarray:
+    """(T, T) posterior mean of the covariance of one organisation's own shocks.
+
+    Arguments
+        rho_index, weighted_sigma2: by grid point, its autocorrelation and posterior times sigma squared.
+    """
+    by_rho = np.bincount(rho_index, weighted_sigma2, len(AUTOCORRELATIONS))
+    drift = correlation(months, AUTOCORRELATIONS[0]) * by_rho[0]
+    for share, rho in zip(by_rho[1:], AUTOCORRELATIONS[1:], strict=True):
+        drift = drift + share * correlation(months, rho)
+    return drift
 
 
 def re_panel_runs(

@@ -122,7 +122,7 @@ class Cell:
     comparison: int
 
 
-def _comparison(
+def compared_with(
     first: np.ndarray, data: PanelData, group: float, later: int, control: str, anticipation: float
 ) -> np.ndarray:
     """(n,) who may be compared with the wave when the later of the two times is ``times[later]``."""
@@ -163,7 +163,7 @@ def panel_cells(
     trimmed: dict[float, int] = {}
     for (group, *_), cells in batches.items():
         later = max(max(t, b) for _, t, b in cells)
-        comparison = _comparison(units.first, data, group, later, control, anticipation)
+        comparison = compared_with(units.first, data, group, later, control, anticipation)
         ts, bs = np.array([t for _, t, _ in cells]), np.array([b for _, _, b in cells])
         seen = np.isfinite(units.y[:, ts]).all(axis=1) & np.isfinite(units.y[:, bs]).all(axis=1)
         rows = np.flatnonzero(((units.first == group) | comparison) & seen)
@@ -193,7 +193,7 @@ def repeated_cells(
         if t == b:
             found.append(Cell(group, t, b, None, 0, np.zeros(0, np.int64), 0, 0))
             continue
-        comparison = _comparison(data.first_treated, data, group, max(t, b), control, anticipation)
+        comparison = compared_with(data.first_treated, data, group, max(t, b), control, anticipation)
         own = data.first_treated == group
         rows = np.flatnonzero((own | comparison) & ((data.time == t) | (data.time == b)))
         treated, post = own[rows].astype(float), (data.time[rows] == t).astype(float)

@@ -1,0 +1,99 @@
+"""The study file that fits a simulated world."""
+
+from __future__ import annotations
+
+from medhome.simulate.world import LOOKBACK_MONTHS, WorldSettings
+from medhome.study.periods import month_index, month_name
+
+TITLES = {
+    "demo": "Medical home demonstration",
+    "small": "Medical home demonstration, small world",
+    "waves": "Medical home demonstration, practices that join in waves",
+    "coverage": "Medical home demonstration, world of the coverage benchmark",
+    "coding": "Medical home demonstration, world of coding without illness",
+}
+"""What each world with settings is, in a study file's title."""
+
+
+def study_toml(world: WorldSettings) -> str:
+    """The text of a study file that fits a world; for the world "demo" the demonstration study itself.
+
+    >>> from medhome.simulate.world import WORLDS
+    >>> 'start = "2008-06"' in study_toml(WORLDS["small"])
+    True
+    """
+    title = TITLES.get(world.name, f"Medical home demonstration, world {world.name}")
+    organization = (
+        f"{world.program_organizations} physician groups, which join in {len(world.waves)} waves"
+        if world.waves
+        else "One physician group: family medicine, internal medicine and paediatrics"
+    )
+    run_out = min(3, month_index(world.paid_through) - month_index(world.last_month))
+    return f"""\
+# The demonstration study: a simulated medical home of one physician group against a market.
+id = "{world.name}"
+title = "{title}"
+question = "Did care cost less in the medical home than would have been expected without it?"
+version = "1"
+seed = {world.seed}
+paid_through = "{world.paid_through}"
+
+[data]
+source = "native"
+synthetic = true
+
+[program]
+name = "Patient-centered medical home"
+payer = "A commercial payer"
+organization = "{organization}"
+description = "Members join by attribution, with no change of physician or referral rules."
+components = [
+  "Clinical information: member roster, lists of high-risk patients, a feed of gaps in care",
+  "Clinical collaboration: embedded care managers, better access, education",
+  "Blended payment: fee for service, an amount for enhanced services, pay for performance",
+]
+payment_model = "Fee for service, a care-management fee per member per month, and pay for performance"
+co_interventions = [
+  "The group took part in another payer's demonstration",
+  "The group was applying for medical-home recognition",
+]
+
+[periods]
+baseline_first = "{month_name(world.baseline.first)}"
+baseline_last = "{month_name(world.baseline.last)}"
+start = "{world.start}"
+through = "{world.last_month}"
+run_out_months = {run_out}
+
+[arms]
+rule = "roster"
+program_id = "PCMH"
+
+[population]
+age_min = 0
+age_max = 64
+
+[attribution]
+method = "plurality"
+lookback_months = {LOOKBACK_MONTHS}
+
+[outcomes]
+primary = "allowed"
+cap_usd_per_year = 100000
+
+[risk]
+model = "age-sex-conditions"
+lookback_months = {LOOKBACK_MONTHS}
+
+[expected]
+primary = "E3"
+
+[[fees]]
+name = "Care-management fee"
+pmpm_usd = 1.50
+first = "{world.start}"
+
+[disclosure]
+policy = "cms-11"
+floor = 11
+"""
