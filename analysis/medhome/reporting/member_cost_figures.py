@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MplFigure
 from matplotlib.ticker import FuncFormatter
 
@@ -39,23 +41,10 @@ def calibration(found: MemberCosts, spec: StudySpec) -> Figure:
         both = frame[["predicted_pmpm", "actual_pmpm"]].to_numpy(dtype=float)
         top = float(np.nanmax(both)) if np.isfinite(both).any() else 1.0
         axes.plot([0, top], [0, top], color=INK, linewidth=1)
-        for arm, mark, colour in _MARKS:
-            rows = frame[frame["arm"] == arm]
-            axes.plot(
-                rows["predicted_pmpm"],
-                rows["actual_pmpm"],
-                mark,
-                color=colour,
-                markersize=7,
-                markerfacecolor=colour if arm == "treated" else PAPER,
-                markeredgewidth=1.6,
-                label=study_words.arm_label(arm, spec),
-            )
+        _by_arm(axes, frame, "predicted_pmpm", "actual_pmpm", spec)
         axes.set_xlabel("Predicted, $ per member per month")
         money_ticks(axes.xaxis, width)
         money_ticks(axes.yaxis, width)
-        key(axes)
-        quiet(axes)
         return figure
 
     known = frame["predictive_ratio"].dropna()
@@ -90,23 +79,10 @@ def practices(found: MemberCosts, spec: StudySpec) -> Figure:
         axes.fill_between(
             known["members"], known["lo95"], known["hi95"], color=MUTE, alpha=0.18, linewidth=0
         )
-        for arm, mark, colour in _MARKS:
-            rows = frame[frame["arm"] == arm]
-            axes.plot(
-                rows["members"],
-                rows["predictive_ratio"],
-                mark,
-                color=colour,
-                markersize=6,
-                markerfacecolor=colour if arm == "treated" else PAPER,
-                markeredgewidth=1.4,
-                label=study_words.arm_label(arm, spec),
-            )
+        _by_arm(axes, frame, "members", "predictive_ratio", spec)
         axes.set_xlabel("Members of the practice")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: count(v)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(v, 2)))
-        key(axes)
-        quiet(axes)
         return figure
 
     return Figure(
@@ -122,3 +98,21 @@ def practices(found: MemberCosts, spec: StudySpec) -> Figure:
         table=exhibits.practices(found, spec),
         drawn=("predictive_ratio",),
     )
+
+
+def _by_arm(axes: Axes, frame: pd.DataFrame, x: str, y: str, spec: StudySpec) -> None:
+    """Marks of both arms, filled for the program, with their key."""
+    for arm, mark, colour in _MARKS:
+        rows = frame[frame["arm"] == arm]
+        axes.plot(
+            rows[x],
+            rows[y],
+            mark,
+            color=colour,
+            markersize=7,
+            markerfacecolor=colour if arm == "treated" else PAPER,
+            markeredgewidth=1.6,
+            label=study_words.arm_label(arm, spec),
+        )
+    key(axes)
+    quiet(axes)

@@ -17,6 +17,8 @@ from medhome.study.problems import DataProblem, StudyFileError, printable
 
 MOST_LEVELS = 200
 COLLINEAR = 1e-10
+LARGEST = 1e12
+"""Larger numbers than this are no cost and no covariate; their squares would drown all others."""
 INTERCEPT = "intercept"
 
 
@@ -265,5 +267,12 @@ def _number(frame: pd.DataFrame, name: str) -> np.ndarray:
         row = int(np.flatnonzero(wrong)[0])
         raise DataProblem(
             f"column {printable(name)!r}, row {row + 1}: {printable(column.iloc[row])!r} is no finite number"
+        )
+    large = np.abs(values) > LARGEST
+    if large.any():
+        row = int(np.flatnonzero(large)[0])
+        raise DataProblem(
+            f"column {printable(name)!r}, row {row + 1}: {values[row]:g} is beyond {LARGEST:g}; check its "
+            "unit, or correct the value"
         )
     return values

@@ -129,6 +129,8 @@ def coefficients(
         mu = link.inverse(eta)
         slope = link.inverse_deriv(eta)
         working = weights * slope**2 / variance(mu)
+        if not np.isfinite(working).all():
+            break
         bread = symmetric_inverse(x.T @ (working[:, None] * x))
         if beta is None:
             beta = bread @ (x.T @ (working * (eta + (y - mu) / slope)))

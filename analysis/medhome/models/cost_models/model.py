@@ -181,20 +181,20 @@ def _first(
     label, family = f"{choice.first} of any cost", family_of(choice.first)
     flags = [k for k in range(1, x.shape[1]) if np.isin(x[:, k], (0.0, 1.0)).all()] if choice.limits else []
     certain = tuple(k for k in flags if some[x[:, k] > 0].all())
-    rows = np.flatnonzero(~(x[:, list(certain)] > 0).any(axis=1))
-    if not certain:
-        return fit_part(
-            some.astype(float), x, weights, family, names, label, start=start[0] if start else None,
-            pattern=pattern,
-        ), ()  # fmt: skip
-    if some[rows].all() or not some[rows].any():
-        raise ModelRefusal(
-            f"{label}: {', '.join(names[k] for k in certain[:5])} tell who has any cost; nothing is left."
-        )
-    left = [k for k in range(x.shape[1]) if k not in certain]
-    columns = tuple(left[k] for k in independent_columns(x[rows][:, left], weights[rows]))
+    rows, columns = np.arange(len(some)), tuple(range(x.shape[1]))
+    if certain:
+        start = None
+        rows = np.flatnonzero(~(x[:, list(certain)] > 0).any(axis=1))
+        if some[rows].all() or not some[rows].any():
+            told = ", ".join(names[k] for k in certain[:5])
+            raise ModelRefusal(f"{label}: {told} tell who has any cost; nothing is left.")
+        left = [k for k in columns if k not in certain]
+        columns = tuple(left[k] for k in independent_columns(x[rows][:, left], weights[rows]))
+        x, some, weights = x[rows][:, columns], some[rows], weights[rows]
+        pattern = None if pattern is None else pattern[rows]
     part = fit_part(
-        some[rows].astype(float), x[rows][:, columns], weights[rows], family, [names[k] for k in columns],
-        label, rows=rows, pattern=None if pattern is None else pattern[rows],
+        some.astype(float), x, weights, family, [names[k] for k in columns], label, rows=rows,
+        start=start[0] if start else None, pattern=pattern,
     )  # fmt: skip
-    return replace(part, columns=columns, certain=certain), tuple(names[k] for k in certain)
+    found = replace(part, columns=columns, certain=certain) if certain else part
+    return found, tuple(names[k] for k in certain)

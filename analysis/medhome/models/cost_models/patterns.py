@@ -33,11 +33,12 @@ def collapsed(table: CostTable) -> CostTable:
     """
     if table.by_row or table.counts is not None:
         return table
-    pattern = distinct(table.x)
+    most = SMALLER * len(table.y)
+    pattern = distinct(table.x, most)
     some = np.sign(table.y).astype(np.int64) + 1
     key = (table.cluster * (int(pattern.max()) + 1) + pattern) * 3 + some
     _, first, code = np.unique(key, return_index=True, return_inverse=True)
-    if len(first) > SMALLER * len(key):
+    if len(first) > most:
         return table
     weights = np.bincount(code, weights=table.weights)
     y = np.bincount(code, weights=table.weights * table.y) / weights
@@ -55,8 +56,10 @@ def collapsed(table: CostTable) -> CostTable:
     )
 
 
-def distinct(x: np.ndarray) -> np.ndarray:
+def distinct(x: np.ndarray, most: float = np.inf) -> np.ndarray:
     """(N,) number of each row's pattern among the distinct rows of x (N, K), exactly.
+
+    Once there are more than ``most`` patterns no more is looked at, and each row is its own.
 
     >>> distinct(np.array([[1.0, 0.5], [1.0, 0.25], [1.0, 0.5]])).tolist()
     [1, 0, 1]
@@ -72,6 +75,8 @@ def distinct(x: np.ndarray) -> np.ndarray:
                 found, packed, used = _together(found, codes(packed)), np.zeros_like(packed), 0
         else:
             found = _together(found, codes(column))
+            if found.max() >= most:
+                return np.arange(len(x))
     return _together(found, codes(packed)) if used else found
 
 
