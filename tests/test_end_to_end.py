@@ -75,6 +75,18 @@ def test_the_headline_on_the_page_is_the_headline_of_the_results(report):
     assert f"−${shown}" in page or f"${shown}" in page
 
 
+def test_cost_models_are_on_the_page_and_one_without_an_answer_is_named(report):
+    numbers = json.loads((report / "results.json").read_text())["numbers"]
+    for family, part in (("ols", "cost"), ("poisson", "cost"), ("two-part", "any-cost")):
+        row = f"cost_model.fitted_on.{family}.adults.{part}"
+        actual, expected = (numbers[f"{row}.{name}"]["value"] for name in ("actual", "expected"))
+        assert actual > 0 and abs(expected / actual - 1) < 1e-9, family
+    assert numbers["cost_model.effect.poisson.all.estimate"]["ci95"]
+    page = (report / "expected-and-actual.html").read_text()
+    assert "No gamma model" in page and "gamma has no zeros, and some members have no cost" in page
+    assert "cost most is normal, even for a perfect model" in page
+
+
 def test_pages_ask_nobody_for_anything(report):
     for name in PAGES:
         page = (report / name).read_text()
