@@ -238,8 +238,8 @@ def _medical(
     month = plan.month[events.cell[chosen]]
     site = plan.site[events.cell[chosen]]
     diagnoses = coding.diagnoses(rng, members, kind, owner, day, month)
-    diagnoses = coding.intensified(world, members, providers, kind, owner, day, month, site, diagnoses)
     clinician = coding.rendering(rng, providers, members, kind, owner, day, site)
+    diagnoses = coding.intensified(world, members, providers, kind, owner, day, month, clinician, diagnoses)
 
     # The doctors' part of a stay is a claim of its own.
     doctors = np.flatnonzero(stay)

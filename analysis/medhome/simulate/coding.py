@@ -63,7 +63,7 @@ def intensified(
     owner: np.ndarray,
     day: np.ndarray,
     month: np.ndarray,
-    site: np.ndarray,
+    clinician: np.ndarray,
     diagnoses: np.ndarray,
 ) -> np.ndarray:
     """Diagnoses with those that the program's practices code after the start without more illness.
@@ -77,7 +77,8 @@ def intensified(
     drawn = rng.random(len(kind)) < world.coding_intensity_share
     which = rng.integers(0, len(_CODED_MORE), len(kind))
     adult = day - members.birth_day[owner] >= 18 * DAYS_PER_YEAR
-    here = providers.site_program[site] & (month >= world.start_offset)
+    site = np.searchsorted(providers.site_first_clinician, clinician, side="right") - 1
+    here = providers.site_program[np.minimum(site, providers.sites - 1)] & (month >= world.start_offset)
     mine = drawn & here & adult & (kind == costs.PRIMARY_CARE) & (diagnoses[:, 1] < 0)
     out = diagnoses.copy()
     out[mine, 1] = np.array([codes.diagnosis(name) for name in _CODED_MORE])[which[mine]]

@@ -87,6 +87,25 @@ def _codes(inputs: Mapping[str, Table], panel: Panel, spec: StudySpec) -> Table:
 
 def _own(inputs: Mapping[str, Table], panel: Panel, spec: StudySpec) -> Table:
     """The latest of the user's scores that was made from diagnoses up to a day of each year's window."""
+    scores = _chosen(inputs, spec)
+    windows = ibis.memtable(
+        [(y.year, _first_day(y), month_end(y.window.last)) for y in years(spec)],
+        schema={"year": "int32", "first_day": "date", "last_day": "date"},
+    )
+    mine = scores.filter(_.score.notnull())
+    keyed = mine.join(panel.members.select("person_key", "person_id"), "person_id")
+    inside = keyed.join(
+        windows, [keyed.as_of_date >= windows.first_day, keyed.as_of_date <= windows.last_day]
+    )
+    latest = ibis.row_number().over(
+        group_by=[inside.person_key, inside.year], order_by=[ibis.desc(inside.as_of_date), inside.score]
+    )
+    found = inside.mutate(nth=latest)
+    return found.filter(_.nth == 0).select("person_key", "year", raw_score="score")
+
+
+def _chosen(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
+    """The rows of the study's score; refused by name where it cannot be told which one that is."""
     scores = inputs["risk_score"]
     names = sorted(fetch(scores.select("score_name").distinct())["score_name"])
     wanted = spec.risk.score_name
@@ -100,20 +119,7 @@ def _own(inputs: Mapping[str, Table], panel: Panel, spec: StudySpec) -> Table:
             f"risk_score, column score_name: {len(names)} names ({', '.join(names)}); name one of them in "
             "risk.score_name of the study file"
         )
-    windows = ibis.memtable(
-        [(y.year, _first_day(y), month_end(y.window.last)) for y in years(spec)],
-        schema={"year": "int32", "first_day": "date", "last_day": "date"},
-    )
-    mine = scores.filter(_.score_name == (wanted or names[0]), _.score.notnull())
-    keyed = mine.join(panel.members.select("person_key", "person_id"), "person_id")
-    inside = keyed.join(
-        windows, [keyed.as_of_date >= windows.first_day, keyed.as_of_date <= windows.last_day]
-    )
-    latest = ibis.row_number().over(
-        group_by=[inside.person_key, inside.year], order_by=[ibis.desc(inside.as_of_date), inside.score]
-    )
-    found = inside.mutate(nth=latest)
-    return found.filter(_.nth == 0).select("person_key", "year", raw_score="score")
+    return scores.filter(_.score_name == (wanted or names[0]))
 
 
 def _first_day(year: RiskYear) -> dt.date:
@@ -122,13 +128,11 @@ def _first_day(year: RiskYear) -> dt.date:
 
 def versions(inputs: Mapping[str, Table], spec: StudySpec) -> str:
     """Name and versions of the user's own score, as the table says them."""
-    scores = inputs["risk_score"]
-    if spec.risk.score_name:
-        scores = scores.filter(_.score_name == spec.risk.score_name)
+    scores = _chosen(inputs, spec)
     found = fetch(
         scores.select("score_name", "score_version").distinct().order_by("score_name", "score_version")
     )
-    said = [str(v) for v in found["score_version"] if v is not None and str(v)]
+    said = [str(v) for v in found["score_version"] if not pd.isna(v) and str(v)]
     return f"{found['score_name'].iloc[0]}, version {', '.join(said) if said else 'not said'}"
 
 
