@@ -28,7 +28,7 @@ class ServiceRule(_Section):
 
 
 class Claims(_Section):
-    """How claim lines become cost: duplicates, repeated totals, stays over a boundary, capitation."""
+    """How claim lines become cost: duplicates, repeated totals, stays, capitation, rebates."""
 
     duplicates: Literal["drop", "keep"] = "drop"
     header_amounts: Literal["lines", "header"] = "lines"
@@ -39,6 +39,7 @@ class Claims(_Section):
     service_categories: str = Field(default="", pattern=r"^([\w-][\w.-]*\.csv)?$")
     service_rules: tuple[ServiceRule, ...] = ()
     prices: bool = False
+    drug_rebate_share: float = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _payment(self) -> Claims:

@@ -26,6 +26,7 @@ from medhome.tables.adjudication import (
 )
 from medhome.tables.bookings import counted, is_denied, is_replacement, is_void, month_of
 from medhome.tables.capitation import added_cost, payments, shadow_prices
+from medhome.tables.rebates import net_of_rebates
 from medhome.tables.services import (
     CATEGORIES,
     codelist,
@@ -154,15 +155,14 @@ def monthly_cost(booked: Table) -> Table:
     )
 
 
-def raw_totals(inputs: Mapping[str, Table]) -> Table:
-    """Lines and cents as the files hold them: one row, summed without any join, to hold the ledger to."""
+def raw_totals(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
+    """Lines and cents as the files hold them, drugs net of rebates: one row, summed without any join."""
+    held = [inputs["medical_claim"]]
+    if "pharmacy_claim" in inputs:
+        held.append(net_of_rebates(inputs["pharmacy_claim"], spec))
     both = [
-        inputs[name].select(
-            allowed_cents=inputs[name].allowed_cents.fill_null(0),
-            paid_cents=inputs[name].paid_cents.fill_null(0),
-        )
-        for name in ("medical_claim", "pharmacy_claim")
-        if name in inputs
+        t.select(allowed_cents=t.allowed_cents.fill_null(0), paid_cents=t.paid_cents.fill_null(0))
+        for t in held
     ]
     table = ibis.union(*both) if len(both) > 1 else both[0]
     return table.aggregate(
@@ -190,7 +190,7 @@ def _kinds(inputs: Mapping[str, Table], spec: StudySpec) -> list[_Kind]:
     medical = inputs["medical_claim"]
     found: list[_Kind] = [(medical, shaped, "claim_end_date", _in(medical, _SAME_SERVICE))]
     if "pharmacy_claim" in inputs:  # a study of medical cost may do without
-        drugs = inputs["pharmacy_claim"]
+        drugs = net_of_rebates(inputs["pharmacy_claim"], spec)
         found.append(
             (drugs, lambda rows: _pharmacy_lines(rows, spec), "dispensing_date", _in(drugs, _SAME_FILL))
         )

@@ -167,7 +167,7 @@ def build(con: Any, inputs: dict[str, Table], spec: StudySpec) -> Panel:
     in_cohort = _in_waves(assigned.semi_join(months, "person_key"), starts)
     members = _keep(con, "medhome_members", _members(inputs, in_cohort, spec))
 
-    raw = fetch(claims.raw_totals(inputs)).iloc[0]
+    raw = fetch(claims.raw_totals(inputs, spec)).iloc[0]
     followed = reconcile(booked, flagged, months, assigned, raw, spec, extra)
     without_exposure = orphans.listed(without, extra, assigned, spec)
     encounters = zero_allowed(booked, months, members, spec)

@@ -193,7 +193,7 @@ def _steps(
         return -of(mask)
 
     steps: list[Step] = [
-        ("files", "On the lines of the claim files, before reversals", of(~void & ~added)),
+        ("files", _files(spec), of(~void & ~added)),
         ("reversed", "Reversals", of(void)),
     ]
     if spec.outcomes.services == "medical":
@@ -248,6 +248,12 @@ def _steps(
         cap = f"Above the cap of ${spec.outcomes.cap_usd_per_year:,} per member and year"
         steps.append(("above_cap", cap, final.sub(whole, fill_value=0)))
     return [*steps, ("model", "In the model", final)]
+
+
+def _files(spec: StudySpec) -> str:
+    rebates = spec.claims.drug_rebate_share
+    net = f", paid drugs net of rebates of {rebates:.4g} of each dollar" if rebates else ""
+    return f"On the lines of the claim files, before reversals{net}"
 
 
 _CAPITATION = {
