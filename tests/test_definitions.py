@@ -21,6 +21,12 @@ TYPES = {"id", "text", "code", "enum", "date", "money", "integer", "number", "fl
 CODE_PATTERNS = {
     "icd-9-cm": r"(\d{2,5}|V\d{1,4}|E\d{2,4})",
     "icd-10-cm": r"[A-Z](\d[0-9A-Z]{0,5})?",
+    "hcpcs": r"[0-9A-Z]\d{3}[0-9A-Z]",
+    "drg": r"\d{3}",
+    "revenue": r"\d{4}",
+    "bill-type": r"\d{2}",
+    "admit-source": r"\w",
+    "drug-class": r"[a-z_]+",
 }
 
 
@@ -110,7 +116,7 @@ def test_code_prefixes_are_written_as_their_system_writes_them(name):
     assert set(frame["system"]) <= set(CODE_PATTERNS)
     wrong = [
         (system, code)
-        for system, code in zip(frame["system"], frame["code_prefix"], strict=True)
+        for system, code in zip(frame["system"], frame.get("code_prefix", frame.get("code")), strict=True)
         if not re.fullmatch(CODE_PATTERNS[system], code)
     ]
     assert not wrong, name

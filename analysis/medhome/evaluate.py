@@ -21,6 +21,7 @@ from medhome.models import (
     robustness,
     savings,
 )
+from medhome.models import rates as measure_effects
 from medhome.models import selection as leaving
 from medhome.models import specifications as specification_models
 from medhome.models import truncation as other_caps
@@ -34,6 +35,7 @@ from medhome.models.staggered.cautions import checks as wave_checks
 from medhome.models.staggered.description import describe as describe_waves
 from medhome.study.cells import Cells, MonthPairs, Rows
 from medhome.study.employer_results import EmployerCells
+from medhome.study.measure_results import CollapsedMeasures
 from medhome.study.placebo_results import PlaceboCells
 from medhome.study.progress import Progress, silent
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation
@@ -61,6 +63,7 @@ from medhome.tables import (
 )
 from medhome.tables import checks as input_checks
 from medhome.tables.employers import employer_cells
+from medhome.tables.measures.evaluation import collapse_measures
 from medhome.tables.selection import Flows
 
 PAIRED = ("allowed_capped", "paid", "paid_capped")
@@ -92,8 +95,8 @@ class Collapsed:
     own. flows: who came and went (`tables.selection`). by_attribution: cells of the curve
     (`tables.specifications`). employers: those of the largest employer groups. outcomes: what the program
     cannot have changed (`tables.placebo_outcomes`). adjusted: the study's risk, and the same cells with the
-    other timing of it. groups: cells of groups of members (`tables.subgroups`). The rest are parts of
-    `Evaluation`.
+    other timing of it. groups: cells of groups of members (`tables.subgroups`). measures: use
+    of care and quality. The rest are parts of `Evaluation`.
     """
 
     cells: Cells
@@ -114,6 +117,7 @@ class Collapsed:
     outcomes: tuple[PlaceboCells, ...]
     adjusted: adjustment.Adjusted
     groups: GroupCells
+    measures: CollapsedMeasures
 
 
 def collapse_study(
@@ -152,6 +156,7 @@ def collapse_study(
         flows = selection.describe(inputs, scored, spec)
         coded = code_systems.by_month(inputs, scored.members, model.coefficients(), spec)
         unchanged = placebo_outcomes.collapse(inputs, scored, cells, pairs["allowed_capped"], spec)
+        measured = collapse_measures(inputs, scored, spec, data)
         other = _specification_cells(ready, inputs, scored, cells, spec)
         progress("cost collapsed to cells", 0, 0)
     quality = DataQuality(rules=rules, inputs=files, **months.quality)
@@ -174,6 +179,7 @@ def collapse_study(
         outcomes=unchanged,
         adjusted=adjusted,
         groups=groups,
+        measures=measured,
     )
 
 
@@ -262,6 +268,7 @@ def evaluate(
             cells, pairs["allowed_capped"], spec, effect, study.triangles, study.groups, study.cohort
         ),
         waves=waves,
+        measures=measure_effects.describe(study.measures, spec),
         **found,
     )
 

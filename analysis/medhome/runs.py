@@ -343,5 +343,6 @@ def _study_as_run(study: Path, spec: StudySpec) -> str:
 
 def _copy_lists(study: Path, spec: StudySpec, folder: Path) -> None:
     """The study's own code lists, which its file names, beside the copy of the file."""
-    for name in filter(None, (spec.claims.service_categories, spec.outcomes.deflator)):
+    named = (spec.claims.service_categories, spec.outcomes.deflator, *spec.measures.lists.values())
+    for name in filter(None, named):
         shutil.copyfile(study.parent / name, folder / name)

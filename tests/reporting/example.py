@@ -14,6 +14,7 @@ import pandas as pd
 
 from medhome.study.completion_results import FRAMES, Completion
 from medhome.study.employer_results import Employers
+from medhome.study.measure_results import Measures, no_rows
 from medhome.study.member_cost_results import COLUMNS as COST_COLUMNS
 from medhome.study.member_cost_results import MemberCosts
 from medhome.study.payment_results import Payment
@@ -805,6 +806,52 @@ def where(few: float = 1_900.0, p_holm: float = 0.44) -> Where:
     )
 
 
+def measures() -> Measures:
+    """Two measures of use, one of chronic care that moved, its gaps, and one that is not known."""
+    rows = [
+        ("emergency_visits", "Emergency visits", "per_1000", (120.0, 118.0, 121.0, 123.0), -4.0, 0.31),
+        ("readmissions", "Readmissions within 30 days", "share", (0.10, 0.09, 0.10, 0.105), -0.015, 0.4),
+        ("diabetes_eye", "Diabetes: eye exam", "share", (0.40, 0.46, 0.40, 0.41), 0.05, 0.001),
+    ]
+    places = [(a, p) for a in ("treated", "comparison") for p in ("baseline", "performance")]
+    rates, effects = [], []
+    for measure, label, unit, four, estimate, p in rows:
+        family = "chronic" if measure == "diabetes_eye" else "utilisation"
+        keys = {"measure": measure, "family": family, "label": label}
+        for (arm, period), rate in zip(places, four, strict=True):
+            over = 180_000.0 if unit == "per_1000" else 1_500.0
+            events = rate * over / (12_000 if unit == "per_1000" else 1)
+            counts = {"members": 900, "members_with": 450, "denominator": over, "events": events}
+            rates.append({**keys, "unit": unit, "arm": arm, "period": period, **counts, "rate": rate})
+        se = abs(estimate) if unit == "per_1000" else 0.015
+        names = ("treated_baseline", "treated_performance", "comparison_baseline", "comparison_performance")
+        effects.append(
+            {**keys, "unit": unit, "direction": "lower", **dict(zip(names, four, strict=True)),
+             "estimate": estimate, "se": se, "lo90": estimate - 1.64 * se, "hi90": estimate + 1.64 * se,
+             "lo95": estimate - 1.96 * se, "hi95": estimate + 1.96 * se, "p": p,
+             "p_holm": p if family == "chronic" else 0.62, "p_bh": p if family == "chronic" else 0.4,
+             "ratio": 118 / 122 if unit == "per_1000" else NAN, "baseline_share": estimate / four[0],
+             "members_treated": 900, "members_comparison": 900, "note": ""}
+        )  # fmt: skip
+    gaps = [
+        {"measure": "diabetes_eye", "family": "chronic", "label": "Diabetes: eye exam", "arm": arm,
+         "period": period, "members": 400, "members_with": shut, "denominator": float(opened),
+         "events": float(shut), "rate": shut / opened}
+        for (arm, period), (shut, opened) in zip(
+            places, ((200, 500), (270, 540), (600, 1_500), (615, 1_500)), strict=True
+        )
+    ]  # fmt: skip
+    unknown = {
+        "measure": "admissions_preventable",
+        "family": "utilisation",
+        "label": "Ambulatory-care-sensitive admissions",
+        "why": "needs pqi_value_sets.csv",
+    }
+    frames = {"rates": rates, "effects": effects, "gaps": gaps, "unknown": [unknown]}
+    kinds = {name: no_rows(name).dtypes.to_dict() for name in frames}
+    return Measures(**{n: pd.DataFrame(rows)[list(kinds[n])].astype(kinds[n]) for n, rows in frames.items()})
+
+
 def selection(died: int = 210) -> Selection:
     """More of the program's ill leave than of the comparison's; one member-month in fifty crosses over."""
     statuses = ("entered", "stayed", "left", "died")
@@ -1282,6 +1329,7 @@ def evaluation(**parts) -> Evaluation:
         adjustment=adjustment(),
         member_costs=member_costs(),
         where=where(),
+        measures=measures(),
         specifications=specifications(),
         waves=waves(),
         checks=checks(),

@@ -81,17 +81,18 @@ def write(
     clinicians: Sequence[dict] = CLINICIANS,
     roster: Sequence[tuple[str, str, str]] = ROSTER,
     listed: Sequence[dict] | None = None,
+    fills: Sequence[dict] = (FILL,),
 ) -> Path:
     """The input files. T, C and D are there unless ``people`` says otherwise; what a world may switch:
 
     ``clinicians`` (who works where, and when), ``roster`` (unit_type, unit_id, arm), ``listed`` (the payer's
-    attribution, `attributed`).
+    attribution, `attributed`), ``fills`` (drug claims).
     """
     people = [person("T"), person("C"), person("D")] if people is None else people
     tables = {
         "eligibility": pd.DataFrame(people),
         "medical_claim": pd.DataFrame(claims),
-        "pharmacy_claim": pd.DataFrame([FILL]),
+        "pharmacy_claim": pd.DataFrame(list(fills)),
         "provider_practice": pd.DataFrame(list(clinicians)),
         "program_roster": pd.DataFrame(list(roster), columns=["unit_type", "unit_id", "arm"]).assign(
             program_id="PCMH", start_date="2008-04-01", end_date=None
@@ -106,7 +107,7 @@ def write(
     return folder
 
 
-_SWITCHES = ("clinicians", "roster", "listed")
+_SWITCHES = ("clinicians", "roster", "listed", "fills")
 
 
 def build(con, folder: Path, claims: list[dict], people: list[dict] | None = None, **changes) -> Panel:

@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from medhome.reporting.employer_gate import release_employers
+from medhome.reporting.measure_gate import release_measures
 from medhome.reporting.member_cost_gate import release_member_costs
 from medhome.reporting.reconciliation_gate import release_reconciliation
 from medhome.reporting.robustness_gate import release_robustness
@@ -116,6 +117,8 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
         evaluation.truncation,
         floor,
     )
+    secondary += others
+    parts["measures"], others = release_measures(parts["measures"], evaluation.measures, floor)
     secondary += others
     parts["waves"], others = release_waves(parts["waves"], evaluation.waves, floor)
     secondary += others

@@ -11,6 +11,7 @@ from medhome.reporting import (
     exhibits,
     figures,
     formulas,
+    measure_pages,
     robustness_pages,
     savings_words,
     study_words,
@@ -35,6 +36,15 @@ from medhome.reporting.cohort_pages import (
 )
 from medhome.reporting.completion_exhibits import run_out_and_completion
 from medhome.reporting.employer_exhibits import effect_without_each_employer
+from medhome.reporting.measure_pages import (
+    chronic_care,
+    gaps_in_care,
+    measures_in_words,
+    measures_not_known,
+    medication,
+    preventive_care,
+    utilisation_of_care,
+)
 from medhome.reporting.member_cost_pages import (
     accuracy_of_other_cost_models,
     accuracy_of_the_cost_model,
@@ -92,6 +102,7 @@ REPORT_PAGES = {
     "05-savings": ("savings.html", "Savings"),
     "06-how-sure-are-we": (robustness_pages.PAGE, robustness_pages.TITLE),
     "07-where-and-for-whom": (where_pages.PAGE, where_pages.TITLE),
+    "08-utilisation-and-quality": (measure_pages.PAGE, measure_pages.TITLE),
 }
 """Each notebook, the page that is made from it, and the page's title."""
 
@@ -104,6 +115,7 @@ __all__ = [
     "bounds_on_trends",
     "calibration_of_the_cost_model",
     "checks_of_this_study",
+    "chronic_care",
     "claims_by_month",
     "cohort_flow",
     "cost_above_the_cap",
@@ -136,6 +148,7 @@ __all__ = [
     "fees",
     "findings_in_words",
     "first_things_first",
+    "gaps_in_care",
     "how_sure_in_short",
     "how_sure_in_words",
     "how_the_effect_is_estimated",
@@ -143,6 +156,9 @@ __all__ = [
     "input_files",
     "input_rules",
     "key_numbers",
+    "measures_in_words",
+    "measures_not_known",
+    "medication",
     "members_by_stratum",
     "organizations_compared",
     "other_methods_of_inference",
@@ -151,6 +167,7 @@ __all__ = [
     "practices_as_a_funnel",
     "practices_beside_random_panels",
     "predictive_ratios_by_group",
+    "preventive_care",
     "price_and_quantity",
     "program_payments",
     "reproduce_this_report",
@@ -167,6 +184,7 @@ __all__ = [
     "the_program",
     "the_question",
     "uncertainty_of_the_chain",
+    "utilisation_of_care",
     "waves_by_method",
     "waves_of_the_program",
     "what_the_interval_is_made_of",
@@ -257,7 +275,8 @@ def checks_of_this_study(report: ReleasedRun) -> Block:
 
 def the_other_pages(report: ReleasedRun) -> Block:
     """Where to read on."""
-    points = [(file, title, _ABOUT[file]) for file, title in REPORT_PAGES.values() if file in _ABOUT]
+    pages = REPORT_PAGES.values()
+    points = [(file, title, titles.ABOUT[file]) for file, title in pages if file in titles.ABOUT]
     items = "".join(
         f'<li><a href="{file}">{escape(title)}</a>: {escape(about)}</li>' for file, title, about in points
     )
@@ -379,18 +398,3 @@ def how_the_interval_is_made(report: ReleasedRun) -> Block:
             "number of members",
         )
     )
-
-
-# -- parts ---------------------------------------------------------------------------------------------
-
-_ABOUT = {
-    "data-and-cohort.html": "the input files, where the dollars went, who was compared, and how alike they "
-    "were",
-    "expected-and-actual.html": "what cost was expected, under each definition, and the model behind it",
-    "difference-in-differences.html": "the effect by quarter, and the same effect under other methods of "
-    "inference",
-    "savings.html": "savings before and after fees, by year",
-    robustness_pages.PAGE: "other estimators and choices, placebos, leaving one out, and how far trends "
-    "may have parted",
-    where_pages.PAGE: "the effect by kind of service, by group of members and by practice",
-}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medhome.reporting.measure_names import MEASURES
 from medhome.reporting.member_cost_names import MEMBER_COSTS, MEMBER_COSTS_WITH_INTERVAL, RISK_MODEL
 from medhome.reporting.payment_names import PAYMENT
 from medhome.reporting.result_columns import MEMBER_MONTHS, MEMBERS, PMPM, USD, Column, Table
@@ -294,6 +295,7 @@ TABLES: tuple[Table, ...] = (
     *RISK,
     *RISK_MODEL,
     *MEMBER_COSTS,
+    *MEASURES,
     *ROBUSTNESS,
     *SPECIFICATIONS,
     UNCERTAINTY,
@@ -318,6 +320,7 @@ WITH_INTERVAL = {
     "uncertainty.quantities": "estimate",
     **RISK_WITH_INTERVAL,
     **MEMBER_COSTS_WITH_INTERVAL,
+    "measures.effects": "estimate",
     **ROBUSTNESS_WITH_INTERVAL,
     **WHERE_WITH_INTERVAL,
     "specifications.specifications": "estimate",

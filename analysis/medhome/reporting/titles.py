@@ -142,3 +142,19 @@ def cards(
             f"organisations; {people[0]} members in {treated_arm(spec)}, {people[1]} in comparison",
         ),
     ]
+
+
+ABOUT = {
+    "data-and-cohort.html": "the input files, where the dollars went, who was compared, and how alike they "
+    "were",
+    "expected-and-actual.html": "what cost was expected, under each definition, and the model behind it",
+    "difference-in-differences.html": "the effect by quarter, and the same effect under other methods of "
+    "inference",
+    "savings.html": "savings before and after fees, by year",
+    "how-sure-are-we.html": "other estimators and choices, placebos, leaving one out, and how far trends "
+    "may have parted",
+    "where-and-for-whom.html": "the effect by kind of service, by group of members and by practice",
+    "utilisation-and-quality.html": "admissions, visits, preventive and chronic care, medication and gaps in "
+    "care, and what the program did to them",
+}
+"""What stands on each page but the first, by its file."""

@@ -17,6 +17,7 @@ import pandas as pd
 
 from medhome.study.completion_results import Completion
 from medhome.study.employer_results import Employers
+from medhome.study.measure_results import Measures
 from medhome.study.member_cost_results import MemberCosts
 from medhome.study.payment_results import Payment
 from medhome.study.risk_results import RiskAdjustment
@@ -364,6 +365,7 @@ class Evaluation:
     member_costs: MemberCosts = field(default_factory=MemberCosts)
     where: Where = field(default_factory=Where)
     waves: Waves = field(default_factory=Waves)
+    measures: Measures = field(default_factory=Measures)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         "attrition",
@@ -386,6 +388,7 @@ class Evaluation:
         "member_costs",
         "where",
         "waves",
+        "measures",
     )
 
 

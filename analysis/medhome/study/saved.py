@@ -13,6 +13,7 @@ import pandas as pd
 
 from medhome.study.completion_results import Completion
 from medhome.study.employer_results import Employers
+from medhome.study.measure_results import Measures
 from medhome.study.member_cost_results import MemberCosts
 from medhome.study.payment_results import Payment
 from medhome.study.results import (
@@ -58,6 +59,7 @@ _PARTS: dict[str, type] = {
     "member_costs": MemberCosts,
     "where": Where,
     "waves": Waves,
+    "measures": Measures,
 }
 
 _LATER = frozenset(

@@ -19,6 +19,7 @@ from medhome.study.deflator import read_price_index
 from medhome.study.expected_choices import Expected, SavingsPrior
 from medhome.study.falsification_choices import PlaceboOutcome
 from medhome.study.fee_schedules import schedule_faults
+from medhome.study.measure_choices import Measures, read_code_list
 from medhome.study.outcomes import Outcomes
 from medhome.study.payment_choices import Fee, Payment
 from medhome.study.period_choices import Periods
@@ -111,6 +112,7 @@ class StudySpec(Section):
     savings_prior: SavingsPrior | None = None
     placebo_outcomes: list[PlaceboOutcome] = Field(default_factory=list)
     cost_models: CostModelChoices = CostModelChoices()
+    measures: Measures = Measures()
     fees: list[Fee] = Field(default_factory=list)
     payment: Payment = Payment()
     power: PowerPlan = PowerPlan()
@@ -264,6 +266,18 @@ def _read_lists(plain: dict[str, Any], path: Path) -> None:
         name = choices.get(key)
         if isinstance(name, str) and name:
             choices[rows] = reader(path.parent / name)
+    measures = plain.get("measures")
+    if isinstance(measures, dict):
+        if "list_rows" in measures:
+            raise StudyFileError(
+                f"{path}: measures.list_rows: unknown key; name CSV files in measures.lists"
+            )
+        lists = measures.get("lists")
+        if isinstance(lists, dict):
+            named = {k: v for k, v in lists.items() if isinstance(v, str) and v}
+            measures["list_rows"] = tuple(
+                row for key, name in named.items() for row in read_code_list(key, path.parent / name)
+            )
 
 
 def _validated(plain: dict[str, Any], source: str) -> StudySpec:
