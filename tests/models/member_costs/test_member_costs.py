@@ -245,7 +245,7 @@ def test_terms_that_decide_alone_have_a_chance_of_one_and_no_model_is_silent():
     sick = changed["condition:diabetes"] == 1
     changed.loc[sick, ["allowed", "allowed_capped"]] += 1_000  # every diabetic has some cost
     found = describe(Rows(frame=changed, terms=TERMS), study(strata="together", families=["two-part"]), {})
-    assert any("nobody without cost has Diabetes (perfect separation)" in w for w in found.warnings)
+    assert any("some terms (Diabetes) decide without exception who has any" in w for w in found.warnings)
     assert only(found.identity, part="cost")["why"] == ""
     users = only(found.identity, part="any cost")
     assert_allclose(users["expected"], users["actual"], rtol=1e-9)
@@ -255,6 +255,20 @@ def test_terms_that_decide_alone_have_a_chance_of_one_and_no_model_is_silent():
     none = describe(Rows(frame=empty, terms=TERMS), study(strata="together"), {})
     assert none.identity["why"].ne("").all() and none.effects["why"].ne("").all()
     assert any("every outcome is zero" in w for w in none.warnings)
+
+
+@pytest.mark.parametrize("certain", ["age_sex:F18-64", "age_sex:M18-64", "age_sex:F0-17"])
+def test_a_group_that_always_has_cost_has_a_chance_of_one_even_as_the_reference(certain):
+    """Whether the group is a flag or the reference band, which has none: users of the others add up."""
+    changed = world().frame.copy()
+    always = changed[certain] == 1
+    changed.loc[always, ["allowed", "allowed_capped"]] += 1_000
+    found = describe(Rows(frame=changed, terms=TERMS), study(strata="together", families=["two-part"]), {})
+    users = only(found.identity, part="any cost")
+    assert_allclose(users["expected"], users["actual"], rtol=1e-9)
+    assert "(perfect separation)" in found.warnings[0] and (found.effects["why"] == "").all()
+    row = only(found.ratios, group=certain, arm="comparison")
+    assert_allclose(row["predictive_ratio"], 1, atol=0.06)
 
 
 def test_order_of_the_rows_and_seed(rows, found):

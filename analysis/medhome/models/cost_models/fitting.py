@@ -25,6 +25,8 @@ MOST_STEPS = 100
 SETTLED = 1e-11
 LARGEST_STEP = 4.0
 POWERS = (1.01, 1.99)
+PART_OF_IT = 1e-6
+"""A row has a part in a direction where it has this share of the largest one."""
 DECIDED = 1e-10
 """Share of a yes/no design's information that is left along a direction which decides alone: separation."""
 
@@ -34,7 +36,8 @@ class Part:
     """One fitted generalised linear model on n rows: names, beta (K,), mu (n,), the scores' factor and bread.
 
     A row's score is ``factor * x``; bread is the inverse of the observed information (K, K). columns: which
-    of the design this part has; none for all. certain: columns whose rows have a chance of one (`Choice`).
+    of the design this part has; none for all. limits: where this part was separated, the
+    climb's end and its directions, by which rows have a chance of one or zero (`Choice.limits`).
     """
 
     label: str
@@ -47,7 +50,7 @@ class Part:
     rows: np.ndarray
     steps: int
     columns: tuple[int, ...] | None = None
-    certain: tuple[int, ...] = ()
+    limits: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
     @property
     def binary(self) -> bool:
@@ -68,17 +71,25 @@ class Part:
     def means(self, x: np.ndarray, betas: np.ndarray) -> np.ndarray:
         """Means (N, B) for a design (N, K) under each of several coefficients (B, K)."""
         found = np.asarray(self.family.link.inverse(self.own(x) @ betas.T))  # type: ignore[attr-defined]
-        found[self.decided(x)] = 1.0
+        for rows, chance in self.decided(x):
+            found[rows] = chance[:, None]
         return found
 
-    def decided(self, x: np.ndarray) -> np.ndarray:
-        """(N,) whether a row's chance is one whatever the coefficients."""
-        return np.asarray((x[:, list(self.certain)] > 0).any(axis=1))
+    def decided(self, x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Positions of rows whose chance is one or zero whatever the coefficients, and that chance."""
+        found, left = [], np.arange(len(x))
+        for end, directions in self.limits:
+            hit = np.abs(x[left] @ directions).max(axis=1) > PART_OF_IT
+            rows, left = left[hit], left[~hit]
+            found.append((rows, (x[rows] @ end > 0).astype(float)))
+        return found
 
     def slope(self, x: np.ndarray) -> np.ndarray:
         """Derivative (N,) of the mean with respect to the linear predictor."""
-        slope = self.family.link.inverse_deriv(self.eta(x))  # type: ignore[attr-defined]
-        return np.where(self.decided(x), 0.0, slope)
+        slope = np.asarray(self.family.link.inverse_deriv(self.eta(x)))  # type: ignore[attr-defined]
+        for rows, _ in self.decided(x):
+            slope[rows] = 0.0
+        return slope
 
 
 def family_of(name: str, power: float = 1.5) -> object:
@@ -151,11 +162,11 @@ def coefficients(
             if not np.isfinite(largest):
                 break
             if largest < SETTLED * size or (largest < 1e-8 * size and largest >= before):
-                _apart(family, new, x, weights, names, label)
+                _apart(family, beta, x, weights, names, label)
                 return beta, step
             before = largest
         eta = new
-    _apart(family, eta, x, weights, names, label)
+    _apart(family, beta, x, weights, names, label)
     moves = np.abs(delta) * np.abs(x).max(axis=0)
     still = [str(n) for n, m in zip(names, moves, strict=True) if m > 0.2 * moves.max()]
     raise ModelRefusal(
@@ -165,16 +176,34 @@ def coefficients(
     )
 
 
+class Separated(ModelRefusal):
+    """A yes/no fit without finite coefficients: where its climb ended (K,), and the directions (K, m) of it.
+
+    Along these next to no information is left: rows that have a part in them are certain. They are scaled so
+    that the largest such part is one.
+    """
+
+    def __init__(self, message: str, beta: np.ndarray, directions: np.ndarray, terms: tuple[str, ...]):
+        super().__init__(message)
+        self.beta, self.directions, self.terms = beta, directions, terms
+
+
 def _apart(
-    family: object, eta: np.ndarray, x: np.ndarray, weights: np.ndarray, names: Sequence[str], label: str
+    family: object,
+    beta: np.ndarray | None,
+    x: np.ndarray,
+    weights: np.ndarray,
+    names: Sequence[str],
+    label: str,
 ) -> None:
     """Refuse a yes/no fit that some direction of the design decides alone.
 
     Along such a direction the fitted chances are 0 and 1 as far as rounding lets them be, so that next to no
     information is left of what the rows would hold. Chances near 1 of a few rows are no such thing.
     """
-    if not isinstance(family, known_families.Binomial) or not np.isfinite(eta).all():
+    if not isinstance(family, known_families.Binomial) or beta is None or not np.isfinite(beta).all():
         return
+    eta = x @ beta
     working = weights * family.link.inverse_deriv(eta) ** 2 / family.variance(family.link.inverse(eta))
     gram = x.T @ (weights[:, None] * x)
     scale = np.sqrt(np.diag(gram))
@@ -183,12 +212,15 @@ def _apart(
     left, directions = np.linalg.eigh(whiten.T @ (x.T @ (working[:, None] * x)) @ whiten)
     if left[0] > DECIDED:
         return
-    reach = np.abs(whiten @ directions[:, 0])[1:] * np.abs(x[:, 1:]).max(axis=0)
-    far = [str(n) for n, r in zip(names[1:], reach, strict=True) if r > 0.5 * reach.max(initial=0.0)]
-    raise ModelRefusal(
+    found = whiten @ directions[:, left <= DECIDED]
+    found = found / np.abs(x @ found).max(axis=0)
+    reach = (np.abs(found[1:]) * np.abs(x[:, 1:]).max(axis=0)[:, None]).max(axis=1)
+    far = tuple(str(n) for n, r in zip(names[1:], reach, strict=True) if r > 0.5 * reach.max(initial=0.0))
+    raise Separated(
         f"{label}: {', '.join(far[:5])} tells rows with any cost from rows without one, without exception "
-        "(perfect separation), so no finite coefficient fits. Leave it out, or join its levels."
-    )
+        "(perfect separation), so no finite coefficient fits. Leave it out, or join its levels.",
+        beta, found, far,
+    )  # fmt: skip
 
 
 def fit_part(

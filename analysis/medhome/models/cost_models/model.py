@@ -8,7 +8,7 @@ import numpy as np
 
 from medhome.models.cost_models.design import CostTable, independent_columns
 from medhome.models.cost_models.errors import Errors, joint_errors
-from medhome.models.cost_models.fitting import Part, family_of, fit_part, tweedie_power
+from medhome.models.cost_models.fitting import PART_OF_IT, Part, Separated, family_of, fit_part, tweedie_power
 from medhome.study.problems import ModelRefusal
 
 ASSUMED_POWER = {"ols": 0.0, "poisson": 1.0, "gamma": 2.0}
@@ -18,8 +18,8 @@ ASSUMED_POWER = {"ols": 0.0, "poisson": 1.0, "gamma": 2.0}
 class Choice:
     """Which model: family; first and second part of "two-part"; Tweedie's power, None to estimate it.
 
-    limits: where all rows of a flag have some cost, the first of two parts has no finite coefficient for it;
-    true takes its limit (these rows have a chance of one, and leave that part), false refuses.
+    limits: where a covariate decides who has any cost, the first of two parts has no finite coefficient; true
+    takes its limit (rows so decided have a chance of one or zero, and leave that part), false refuses.
     """
 
     family: str
@@ -43,6 +43,7 @@ class CostModel:
     parts: tuple[Part, ...]
     power: float | None
     warnings: tuple[str, ...] = field(default=())
+    decided_by: tuple[str, ...] = ()
 
     def mean(self, x: np.ndarray) -> np.ndarray:
         """Expected cost (N,) for a design (N, K)."""
@@ -162,10 +163,7 @@ def _two_part(
         f"{choice.second} of cost among users", rows=users, start=start[1] if start else None,
         pattern=None if pattern is None else pattern[users],
     )  # fmt: skip
-    said = f"All rows with {', '.join(certain)} have some cost, so their chance of any is one."
-    return CostModel(
-        choice=choice, parts=(first, second), power=None, warnings=(said,) if certain else ()
-    )
+    return CostModel(choice=choice, parts=(first, second), power=None, decided_by=certain)
 
 
 def _first(
@@ -177,24 +175,31 @@ def _first(
     start: tuple[np.ndarray, ...] | None,
     pattern: np.ndarray | None,
 ) -> tuple[Part, tuple[str, ...]]:
-    """The part of any cost, and names of the flags whose rows all have some (where limits are taken)."""
+    """The part of any cost, and the terms that decide it for some rows (where limits are taken).
+
+    A fit that is separated says which rows are certain: these leave, and the others are fitted.
+    """
     label, family = f"{choice.first} of any cost", family_of(choice.first)
-    flags = [k for k in range(1, x.shape[1]) if np.isin(x[:, k], (0.0, 1.0)).all()] if choice.limits else []
-    certain = tuple(k for k in flags if some[x[:, k] > 0].all())
-    rows, columns = np.arange(len(some)), tuple(range(x.shape[1]))
-    if certain:
-        start = None
-        rows = np.flatnonzero(~(x[:, list(certain)] > 0).any(axis=1))
-        if some[rows].all() or not some[rows].any():
-            told = ", ".join(names[k] for k in certain[:5])
-            raise ModelRefusal(f"{label}: {told} tell who has any cost; nothing is left.")
-        left = [k for k in columns if k not in certain]
-        columns = tuple(left[k] for k in independent_columns(x[rows][:, left], weights[rows]))
-        x, some, weights = x[rows][:, columns], some[rows], weights[rows]
-        pattern = None if pattern is None else pattern[rows]
-    part = fit_part(
-        some.astype(float), x, weights, family, [names[k] for k in columns], label, rows=rows,
-        start=start[0] if start else None, pattern=pattern,
-    )  # fmt: skip
-    found = replace(part, columns=columns, certain=certain) if certain else part
-    return found, tuple(names[k] for k in certain)
+    rows, columns, whole = np.arange(len(some)), tuple(range(x.shape[1])), True
+    limits: list[tuple[np.ndarray, np.ndarray]] = []
+    terms: list[str] = []
+    while True:
+        try:
+            part = fit_part(
+                some[rows].astype(float), x if whole else x[rows][:, columns], weights[rows], family,
+                [names[k] for k in columns], label, rows=rows, start=start[0] if start and whole else None,
+                pattern=None if pattern is None else pattern[rows],
+            )  # fmt: skip
+        except Separated as found:
+            if not choice.limits:
+                raise
+            end, directions = np.zeros(x.shape[1]), np.zeros((x.shape[1], found.directions.shape[1]))
+            end[list(columns)], directions[list(columns)] = found.beta, found.directions
+            limits.append((end, directions))
+            terms += [t for t in found.terms if t not in terms]
+            rows = rows[np.abs(x[rows] @ directions).max(axis=1) <= PART_OF_IT]
+            if some[rows].all() or not some[rows].any():
+                raise ModelRefusal(f"{found} No row is left that it does not decide.") from None
+            columns, whole = independent_columns(x[rows], weights[rows]), False
+            continue
+        return (part if whole else replace(part, columns=columns, limits=tuple(limits))), tuple(terms)

@@ -115,18 +115,17 @@ def _expecting(
 
 
 def _certain(family: str, stratum: str, found: Expecting, floor: int) -> list[str]:
-    """That some flags have a chance of one, by name where they have enough members."""
-    first, table = found.model.parts[0], found.table
-    x = table.x[:, table.kept]
-    named = [table.kept_names[k] for k in first.certain if table.rows_of(x[:, k] > 0) >= floor]
-    few = len(named) < len(first.certain)
-    if not first.certain:
+    """That some terms decide alone who has any cost, by name where they have enough members."""
+    model, table = found.model, found.table
+    if not model.decided_by:
         return []
+    size = {name: table.rows_of(table.x[:, k] > 0) for k, name in enumerate(table.names)}
+    named = [name for name in model.decided_by if size[name] >= floor]
     whom = "" if stratum == "all" else f", {stratum}"
-    terms = ", ".join([*named, *(["a term with few members"] if few else [])])
+    terms = f" ({', '.join(named)})" if named else ""
     return [
-        f"{family}{whom}: nobody without cost has {terms} (perfect separation), so that the first part has "
-        "no finite coefficient there; its limit is taken, a chance of one."
+        f"{family}{whom}: some terms{terms} decide without exception who has any cost (perfect separation), "
+        "so that the first part has no finite coefficient there; its limit is taken, a chance of one or zero."
     ]
 
 

@@ -112,11 +112,13 @@ class Covariates:
 def covariates_of(members: Members, inside: np.ndarray, rows: Rows, spec: StudySpec) -> Covariates:
     """The risk model's terms for the rows inside, chosen on those of them that models are fitted on."""
     frame = members.frame[inside]
-    columns, _, _ = choose(members.frame[inside & members.fitted_on], rows.terms, spec)
+    base = members.frame[inside & members.fitted_on]
+    columns, _, _ = choose(base, rows.terms, spec)
     x = design(frame, columns)
     pattern = distinct(x)
     _, first = np.unique(pattern, return_index=True)
-    names = (INTERCEPT, *(rows.terms[column[0]] for column in columns))
+    present = [[t for t in column if base[t].any()] or column[:1] for column in columns]
+    names = (INTERCEPT, *(" with ".join(rows.terms[t] for t in terms) for terms in present))
     return Covariates(x=x, names=names, pattern=pattern, each=x[first])
 
 
