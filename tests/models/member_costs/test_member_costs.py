@@ -15,7 +15,7 @@ from medhome.models.member_costs.members import joined, members_of
 from medhome.study.cells import Rows
 from medhome.study.cost_model_choices import CostModelChoices
 from medhome.study.period_choices import Periods
-from medhome.study.spec import Program, Risk, StudySpec
+from medhome.study.spec import Disclosure, Program, Risk, StudySpec
 
 TERMS = {
     "age_sex:F0-17": "Girls",
@@ -278,3 +278,10 @@ def test_order_of_the_rows_and_seed(rows, found):
         one, two = (getattr(f, name).select_dtypes("number") for f in (found, other))
         columns = [c for c in one if not c.startswith(("lo95", "hi95", "panel", "gap"))]
         assert_allclose(two[columns], one[columns], rtol=1e-8)
+
+
+def test_a_higher_floor_asks_for_more_members(rows):
+    spec = study(fewest_members=50)
+    assert members_of(rows, spec).groups == ("children", "adults")
+    wide = spec.model_copy(update={"disclosure": Disclosure(floor=60)})
+    assert members_of(rows, wide).groups == ("all",)

@@ -21,6 +21,7 @@ from medhome.models.member_costs.members import (
     Covariates,
     Members,
     covariates_of,
+    fewest_to_fit,
     members_of,
 )
 from medhome.study.cells import Rows
@@ -64,7 +65,7 @@ def describe(rows: Rows, spec: StudySpec, labels: Mapping[tuple[str, str], str])
         return MemberCosts()
     members = members_of(rows, spec)
     primary = asked.families[0]
-    if int(members.fitted_on.sum()) < asked.fewest_members:
+    if int(members.fitted_on.sum()) < fewest_to_fit(spec):
         return MemberCosts(primary=primary, warnings=(_too_few(spec),))
     generator = np.random.default_rng([spec.seed, DRAWS_STEP])
     count = len(members.practices)
@@ -222,6 +223,6 @@ def _warnings(members: Members, frames: Mapping[str, pd.DataFrame], spec: StudyS
 
 def _too_few(spec: StudySpec) -> str:
     return (
-        f"No cost models: the comparison arm has fewer than {spec.cost_models.fewest_members} members at "
-        "baseline to fit on (cost_models.fewest_members)."
+        f"No cost models: the comparison arm has fewer than {fewest_to_fit(spec)} members at baseline to "
+        "fit on (cost_models.fewest_members, or ten times disclosure.floor)."
     )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from medhome.models.cost_models.design import INTERCEPT, CostTable, independent_columns
 from medhome.models.cost_models.patterns import collapsed, distinct
+from medhome.models.cost_models.specification import GROUPS
 from medhome.models.risk_terms import choose, design
 from medhome.study.cells import Rows
 from medhome.study.spec import StudySpec
@@ -56,7 +57,7 @@ def members_of(rows: Rows, spec: StudySpec) -> Members:
     if spec.cost_models.strata == "apart":
         names, size = np.unique(stratum[~treated & ~performance], return_counts=True)
         known = dict(zip(names.tolist(), size.tolist(), strict=True))
-        groups = joined(sorted(set(stratum)), known, spec.cost_models.fewest_members)
+        groups = joined(sorted(set(stratum)), known, fewest_to_fit(spec))
     position = {name: k for k, group in enumerate(groups) for name in group}
     return Members(
         frame=frame,
@@ -69,6 +70,11 @@ def members_of(rows: Rows, spec: StudySpec) -> Members:
         group=np.array([position[s] for s in stratum], dtype=np.int64),
         groups=tuple("all" if len(groups) == 1 else " with ".join(reversed(g)) for g in groups),
     )
+
+
+def fewest_to_fit(spec: StudySpec) -> int:
+    """Members that a model is fitted on at least: each tenth of them may be told of in a sentence."""
+    return max(spec.cost_models.fewest_members, GROUPS * spec.disclosure.floor)
 
 
 def joined(strata: Iterable[str], members: Mapping[str, int], fewest: int) -> list[tuple[str, ...]]:
