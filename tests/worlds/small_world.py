@@ -25,7 +25,10 @@ def study(**changes) -> StudySpec:
     plain = edge_cases.base_study()
     for key, value in changes.items():
         section, _, name = key.partition("__")
-        plain.setdefault(section, {})[name] = value
+        if name:
+            plain.setdefault(section, {})[name] = value
+        else:
+            plain[section] = value
     return _validated(plain, source="small world")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import ibis
 import numpy as np
@@ -25,7 +26,7 @@ PER_1000 = 12_000.0
 """Member-months in 1,000 member-years."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Members:
     """The cohort, for measures: what is known of each member, and when.
 
@@ -59,6 +60,19 @@ class Members:
             overwrite=True,
         )
         return cls(table=table, frame=fetch(table.order_by("person_key")))
+
+    @cached_property
+    def practices(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """Practices within an arm, in order, and the place of each member's: for sums in one pass."""
+        keys = list(CELL_KEYS[:-1])
+        groups = self.frame.groupby(keys, sort=True)
+        return groups.size().index.to_frame(index=False), groups.ngroup().to_numpy()
+
+    @cached_property
+    def organizations(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """Organisations within an arm, in order, and the place of each member's."""
+        groups = self.frame.groupby(["organization_id", "arm"], sort=True)
+        return groups.size().index.to_frame(index=False), groups.ngroup().to_numpy()
 
     def places(self, keys: pd.Series) -> np.ndarray:
         """Row of each ``person_key`` in the frame."""
@@ -154,7 +168,7 @@ def collapsed(
         **{k: v for k, v in about.items() if k != "gap"},
         gap=gap,
         cells=cells,
-        organizations=_moments(n / tally.scale, d / d_scale, frame),
+        organizations=_moments(n / tally.scale, d / d_scale, members),
         rates=_rates(about, n / tally.scale, d / d_scale, frame, gap),
     )
 
@@ -164,10 +178,15 @@ def _by_member(person: np.ndarray, later: np.ndarray, values: np.ndarray, P: int
 
 
 def _keyed(tally: Tally, members: Members) -> pd.DataFrame:
-    who = members.frame[list(CELL_KEYS[:-1])].take(tally.person).reset_index(drop=True)
-    who["month"] = tally.month.astype("int32")
-    who["n"], who["d"] = tally.n.astype("int64"), tally.d.astype("int64")
-    return who.groupby(list(CELL_KEYS), sort=True)[["n", "d"]].sum().reset_index()
+    """Sums of n and d by practice and month, in the order of `CELL_KEYS`."""
+    practices, place = members.practices
+    span = 2**20  # months are far below this
+    code, which = np.unique(place[tally.person] * span + tally.month, return_inverse=True)
+    found = practices.take(code // span).reset_index(drop=True)
+    found["month"] = (code % span).astype("int32")
+    for name, values in (("n", tally.n), ("d", tally.d)):
+        found[name] = np.rint(np.bincount(which, weights=values, minlength=len(code))).astype("int64")
+    return found
 
 
 def _cells(tally: Tally, members: Members) -> Cells:
@@ -192,13 +211,14 @@ def _wide(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{c: np.array([int(v) for v in frame[c]], dtype=object) for c in ("w", "w*events")})
 
 
-def _moments(n: np.ndarray, d: np.ndarray, frame: pd.DataFrame) -> pd.DataFrame:
+def _moments(n: np.ndarray, d: np.ndarray, members: Members) -> pd.DataFrame:
     """One row per organisation and arm that has a denominator: sums and products over members."""
+    organizations, place = members.organizations
     parts = {"n0": n[:, 0], "n1": n[:, 1], "d0": d[:, 0], "d1": d[:, 1]}
     columns = {m: parts[m] if len(m) == 2 else parts[m[:2]] * parts[m[2:]] for m in MOMENTS}
-    found = frame[["organization_id", "arm"]].assign(**columns)
-    found = found.take(np.flatnonzero(d.sum(1) > 0))
-    return found.groupby(["organization_id", "arm"], sort=True)[list(MOMENTS)].sum().reset_index()
+    sums = {m: np.bincount(place, weights=v, minlength=len(organizations)) for m, v in columns.items()}
+    found = organizations.assign(**sums)
+    return found.take(np.flatnonzero(found["d0"] + found["d1"] > 0)).reset_index(drop=True)
 
 
 def _rates(

@@ -10,6 +10,7 @@ import ibis
 import numpy as np
 from ibis.expr.types import Table
 
+from medhome.study.measure_choices import FAMILIES
 from medhome.study.measure_results import CollapsedMeasures, MeasureCells
 from medhome.study.periods import Span, month_end
 from medhome.study.spec import StudySpec
@@ -25,11 +26,14 @@ from medhome.tables.measures.counting import (
 )
 from medhome.tables.measures.definitions import Measure, chosen, code_lists
 from medhome.tables.measures.lines import FIRST_DAY, fills, medical_lines
+from medhome.tables.measures.quality import CLOSURE, collapse_quality
 from medhome.tables.measures.use_of_care import Care, scale_of
 from medhome.tables.measures.value_sets import ValueSets
+from medhome.tables.measures.years import years_of
 from medhome.tables.panel import Panel
 
 _IN_ENGINE = ("primary_care_visits", "specialist_visits", "imaging", "generic_fills")
+_FAMILIES = (*FAMILIES, CLOSURE)
 _LINES = "medhome_measure_lines"
 _LONGEST_MONTHS = 120
 
@@ -54,6 +58,12 @@ def collapse_measures(
     unknown = [(m, known.why_unknown(m, care, inputs, facts)) for m in wanted]
     ready = [m for m, why in unknown if not why]
     found = _utilisation([m for m in ready if m.family == "utilisation"], care, panel, spec)
+    by_year = [m for m in ready if m.family != "utilisation"]
+    periods = {year.period for year in years_of(spec)}
+    if len(periods) < 2:
+        unknown += [(m, "a period of the study has no whole year") for m in by_year]
+    elif by_year:
+        found += collapse_quality(by_year, care, panel, inputs, spec)
     order = {m.id: i for i, m in enumerate(wanted)}
     missing = [(m, why) for m, why in unknown if why]
     kept = []
@@ -62,6 +72,7 @@ def collapse_measures(
             missing += [(m, why) for m in wanted if m.id == one.measure]
         else:
             kept.append(one)
+    kept.sort(key=lambda one: _FAMILIES.index(one.family))
     panel.con.drop_table(_LINES, force=True)
     return CollapsedMeasures(
         measures=tuple(kept), unknown=known.listed(sorted(missing, key=lambda pair: order[pair[0].id]))
@@ -72,14 +83,20 @@ def care_of(inputs: Mapping[str, Table], panel: Panel, spec: StudySpec, data: Pa
     """The care of the cohort that measures read, from lines that stand."""
     analysed = spec.periods.analysed
     within = Span(analysed[0] - _LONGEST_MONTHS, analysed[-1] + 1)
-    lines = panel.con.create_table(_LINES, medical_lines(inputs, within, spec), overwrite=True)
+    members = Members.of(panel, inputs["eligibility"])
+    people = members.table.select("person_id").distinct()
+    lines = medical_lines(inputs, within, spec).semi_join(people, "person_id")
+    lines = panel.con.create_table(_LINES, lines, overwrite=True)
+    drugs = fills(inputs, within, spec)
+    if drugs is not None:
+        drugs = drugs.semi_join(people, "person_id").select(*drugs.columns)
     folder = (data / spec.measures.value_sets) if spec.measures.value_sets else None
     return Care(
         medical=lines,
-        drugs=fills(inputs, within, spec),
+        drugs=drugs,
         lists=code_lists(spec),
         sets=ValueSets(folder),
-        members=Members.of(panel, inputs["eligibility"]),
+        members=members,
         last_day=day_of(month_end(analysed[-1])),
     )
 

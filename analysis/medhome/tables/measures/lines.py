@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 import ibis
 from ibis import _
-from ibis.expr.types import Column, Table
+from ibis.expr.types import Table
 
 from medhome.study.periods import Span, month_start
 from medhome.study.spec import StudySpec
@@ -97,19 +97,22 @@ def services(medical: Table, drugs: Table | None, lists: CodeLists, names: Itera
     """
     wanted = {name: lists[name] for name in names}
     parts = []
-    by_column = {"hcpcs": "hcpcs_code", "revenue": "revenue_center_code", "drg": "drg_code"}
+    by_column = {
+        "hcpcs": medical.hcpcs_code,
+        "revenue": medical.revenue_center_code,
+        "drg": medical.drg_code,
+        "bill-type": medical.bill_type_code.substr(0, 2),
+    }
     for system, column in by_column.items():
         if (codes := _of(wanted, {system})) is not None:
-            parts.append(_matched(medical, medical[column], codes))
-    if (codes := _of(wanted, {"bill-type"})) is not None:
-        parts.append(_matched(medical, medical.bill_type_code.substr(0, 2), codes))
+            parts.append(_matched(medical.select("person_id", "day", seen=column), codes))
     prefixes = _of(wanted, {"icd-9-cm", "icd-10-cm"})
     if prefixes is not None:
         parts.append(_diagnosed(medical, prefixes))
     if drugs is not None:
-        for system, column in (("drug-class", "drug_class"), ("ndc", "ndc")):
+        for system, column in (("drug-class", drugs.drug_class), ("ndc", drugs.ndc)):
             if (codes := _of(wanted, {system})) is not None:
-                parts.append(_matched(drugs, drugs[column], codes))
+                parts.append(_matched(drugs.select("person_id", "day", seen=column), codes))
     if not parts:
         empty = ibis.memtable([], schema={"person_id": "string", "list": "string", "day": "int32"})
         return empty
@@ -123,8 +126,7 @@ def _of(lists: CodeLists, systems: set[str]) -> Table | None:
     return ibis.memtable(rows, schema={"list": "string", "code_system": "string", "listed": "string"})
 
 
-def _matched(rows: Table, column: Column, codes: Table) -> Table:
-    narrow = rows.select("person_id", "day", seen=column)
+def _matched(narrow: Table, codes: Table) -> Table:
     joined = narrow.join(codes, narrow.seen == codes.listed)
     return joined.select("person_id", "list", "day")
 

@@ -55,8 +55,7 @@ class Care:
     @cached_property
     def stays(self) -> pd.DataFrame:
         """Hospital stays of the cohort."""
-        known = self.medical.semi_join(self.members.table, "person_id")
-        return hospital.stays(hospital.stay_claims(known, self.lists))
+        return hospital.stays(hospital.stay_claims(self.medical, self.lists))
 
     @cached_property
     def episodes(self) -> pd.DataFrame:
@@ -107,7 +106,7 @@ class Care:
         coded = self.medical.mutate(
             told=rank + "|" + self.medical.claim_id + "|" + self.medical.system + "|" + dx.fill_null("")
         )
-        visits = coded.filter(_.category == "emergency").semi_join(self.members.table, "person_id")
+        visits = coded.filter(_.category == "emergency")
         found = fetch(
             visits.group_by("person_id", "day", "month")
             .aggregate(told=_.told.min())
