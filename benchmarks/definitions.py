@@ -48,7 +48,7 @@ class Kind:
 
 EQUAL = Kind(name="equal", effect=0.0, level=0.0, ill_treated=0.20, trend=0.0, declared_trend=0.0)
 UNEQUAL = Kind(name="unequal", effect=-15.0, level=20.0, ill_treated=0.25, trend=0.06, declared_trend=0.04)
-SHARED = dict(organizations=12, members=300, level_sd=15.0, shock_sd=8.0, ar=0.8, ill=0.20, child=0.25)
+SHARED = dict(organizations=10, members=150, level_sd=15.0, shock_sd=8.0, ar=0.8, ill=0.20, child=0.25)
 
 
 def study(kind: Kind) -> StudySpec:
@@ -80,7 +80,7 @@ class World:
 
 
 def draw(kind: Kind, seed: int) -> World:
-    """One world; organisations 0 to 11 are treated, 12 to 23 are not; each has two practices."""
+    """One world; the first half of the organisations is treated; each has two practices."""
     spec, rng = study(kind), np.random.default_rng([20081122, seed])
     months = np.array(spec.periods.analysed)
     after = months >= spec.periods.start_month

@@ -159,6 +159,11 @@ def test_program_years_are_twelve_months_and_add_up_without_turnover():
     assert_allclose((table["net_pmpm"] * weight).sum(), result.rows["net_pmpm"].value, rtol=1e-9)
     assert_allclose(table["expected_pmpm"] - table["actual_pmpm"], table["gross_pmpm"], rtol=1e-9)
     assert ((table["lo95"] < table["gross_pmpm"]) & (table["gross_pmpm"] < table["hi95"])).all()
+    ends = table[["net_lo95", "net_lo90", "net_pmpm", "net_hi90", "net_hi95"]].to_numpy()
+    assert (np.diff(ends, axis=1) > 0).all()
+    assert_allclose(table["gross_share"], table["gross_pmpm"] / table["expected_pmpm"])
+    twice = table["change_pmpm"] - table["comparison_change_pmpm"]
+    assert (abs(twice + table["gross_pmpm"]) < 15).all()  # but for risk and months, the two-by-two difference
     # A fee of $1.50 from the second year on: nothing in the first, and a third of it over 12 + 6 months.
     assert list(table["fees_pmpm"]) == [0.0, 1.5]
     assert_allclose(result.rows["fees_pmpm"].value, 0.5)

@@ -570,6 +570,18 @@ def savings(gross: tuple[float, float, float] = (4.2, -18.9, 27.3)) -> Savings:
             "hi95": [26.6, 32.9],
             "fees_pmpm": [1.5, 1.5],
             "net_pmpm": [1.8, 3.9],
+            "lo90": [-16.3, -17.7],
+            "hi90": [22.9, 28.5],
+            "p": [0.78, 0.70],
+            "change_pmpm": [11.1, 24.9],
+            "comparison_pmpm": [318.0, 331.0],
+            "comparison_change_pmpm": [13.0, 26.0],
+            "gross_share": [0.0105, 0.0163],
+            "net_lo90": [-17.8, -19.2],
+            "net_hi90": [21.4, 27.0],
+            "net_lo95": [-21.5, -23.6],
+            "net_hi95": [25.1, 31.4],
+            "net_p": [0.88, 0.78],
         }
     )
     return Savings(rows=rows, by_year=by_year)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from example import estimate, evaluation, report, spec, uncertainty
+from example import estimate, evaluation, report, savings, spec, uncertainty
 
 from medhome.reporting import uncertainty_exhibits
-from medhome.reporting.pages import effect_in_words, uncertainty_of_the_chain
+from medhome.reporting.pages import effect_in_words, savings_by_year, uncertainty_of_the_chain
 from medhome.reporting.results_file import numbers
+from medhome.study.results import Savings
 from medhome.study.saved import load_evaluation, save_evaluation
 from medhome.study.uncertainty_results import Uncertainty
 
@@ -53,3 +54,12 @@ def test_it_is_saved_with_its_estimates(tmp_path):
     again = load_evaluation(tmp_path).uncertainty
     assert again.probabilities["gross"] == estimate(0.71, unit="share") and again.prior == "a prior"
     assert uncertainty_of_the_chain(report(uncertainty=Uncertainty())).text == ""
+
+
+def test_years_stand_without_and_with_payments_and_an_older_run_goes_without():
+    text = savings_by_year(report()).text
+    assert "With payments" in text and "−$21.50 to $25.10" in text and "−$16.30 to $22.90" in text
+    older = savings()
+    frame = older.by_year.drop(columns=[c for c in older.by_year if c.startswith("net_") and c != "net_pmpm"])
+    plain = savings_by_year(report(savings=Savings(rows=older.rows, by_year=frame)))
+    assert "With payments" not in plain.text

@@ -114,25 +114,28 @@ def from_effect(
     rows |= purchaser_rows(spec, payer, capped, fees, treated.member_months)
     if completion is not None:
         rows["completed_gross_pmpm"] = _completed(completion, n)
-    return Savings(rows=rows, by_year=_by_year(treated, cells, pairs, spec, windows, paid, payments))
+    years = _by_year(treated, cells, pairs, spec, windows, paid, payments)
+    if did.headline.p is None:  # a setting that was not simulated has no p-value, in no year either
+        years = years.assign(p=np.nan, net_p=np.nan)
+    return Savings(rows=rows, by_year=years)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Treated:
-    """The treated arm's cells."""
+    """The cells of an arm, the treated one unless told."""
 
     cells: Cells
     months: np.ndarray
     member_months: float
 
     @classmethod
-    def of(cls, cells: Cells, spec: StudySpec) -> _Treated:
-        part = cells.where((cells.frame["arm"] == "treated").to_numpy())
+    def of(cls, cells: Cells, spec: StudySpec, arm: str = "treated") -> _Treated:
+        part = cells.where((cells.frame["arm"] == arm).to_numpy())
         months = part.frame["month"].to_numpy(dtype=int)
         after = float(part.member_months[np.isin(months, list(spec.periods.performance))].sum())
         if not after > 0:
             raise ModelRefusal(
-                f"savings: the treated arm has no member-months from {spec.periods.performance}; check arms "
+                f"savings: the {arm} arm has no member-months from {spec.periods.performance}; check arms "
                 f"and periods in the study file"
             )
         return cls(cells=part, months=months, member_months=after)
@@ -244,18 +247,33 @@ def _by_year(
     fit = two_way(cells, ALLOWED, spec, windows)
     covariance = member_covariance(pairs[ALLOWED], fit.panel.months.tolist()).matrix
     gross = intervals(fit, covariance, spec, mean=baseline_mean(fit.panel, spec))
+    others = _Treated.of(cells, spec, arm="comparison")
+    before = list(spec.periods.baseline)
     table = []
     for window, effect, on_paid in zip(windows, gross, paid.years, strict=True):
         actual, fees = treated.mean(ALLOWED, window), payments.pmpm(window)
+        comparison, net = others.mean(ALLOWED, window), -on_paid.estimate - fees
+        expected = actual - effect.estimate
         table.append({
             "year": 1 + (window[0] - spec.periods.start_month) // 12, "first_month": window[0],
             "last_month": window[-1], "member_months": treated.exposure(window),
             "members": treated.members(window), "actual_pmpm": actual,
-            "expected_pmpm": actual - effect.estimate, "gross_pmpm": -effect.estimate,
-            "lo95": -effect.ci95[1], "hi95": -effect.ci95[0], "fees_pmpm": fees,
-            "net_pmpm": -on_paid.estimate - fees,
+            "expected_pmpm": expected, "gross_pmpm": -effect.estimate,
+            "lo95": -effect.ci95[1], "hi95": -effect.ci95[0], "fees_pmpm": fees, "net_pmpm": net,
+            "lo90": -effect.ci90[1], "hi90": -effect.ci90[0], "p": effect.p,
+            "change_pmpm": actual - treated.mean(ALLOWED, before), "comparison_pmpm": comparison,
+            "comparison_change_pmpm": comparison - others.mean(ALLOWED, before),
+            "gross_share": -effect.estimate / expected if expected > 0 else np.nan,
+            "net_lo90": -on_paid.ci90[1] - fees, "net_hi90": -on_paid.ci90[0] - fees,
+            "net_lo95": -on_paid.ci95[1] - fees, "net_hi95": -on_paid.ci95[0] - fees,
+            "net_p": _p_about(on_paid, -fees),
         })  # fmt: skip
     return pd.DataFrame(table)
+
+
+def _p_about(effect: Mixture, value: float) -> float:
+    """Two-sided p of an effect against another value than zero, by the normal with its standard error."""
+    return math.erfc(abs(effect.estimate - value) / effect.sd / math.sqrt(2))
 
 
 def _completed(completion: Completion, n: Mapping[str, int]) -> Estimate:

@@ -13,6 +13,7 @@ from medhome.reporting.specification_names import SPECIFICATIONS
 from medhome.reporting.uncertainty_names import UNCERTAINTY
 from medhome.reporting.wave_names import WAVES, WAVES_WITH_INTERVAL
 from medhome.reporting.where_names import WHERE, WHERE_WITH_INTERVAL
+from medhome.study.results import NET_BY_YEAR
 
 __all__ = ["MEMBER_MONTHS", "PMPM", "TABLES", "WITH_INTERVAL", "Column", "Table"]
 
@@ -202,6 +203,12 @@ TABLES: tuple[Table, ...] = (
             "gross_pmpm": Column(PMPM, "estimate", 2, "members"),
             "fees_pmpm": Column(PMPM, "exact", 2),
             "net_pmpm": Column(PMPM, "estimate", 2, "members"),
+            "change_pmpm": Column(PMPM, "exact", 2, "members"),
+            "comparison_pmpm": Column(PMPM, "exact", 2),
+            "comparison_change_pmpm": Column(PMPM, "exact", 2),
+            "gross_share": Column("share", "estimate", 3, "members"),
+            **{name: Column(PMPM, "estimate", 2, "members") for name in NET_BY_YEAR[:4]},
+            "net_p": Column("probability", "estimate", 3, "members"),
         },
     ),
     Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medhome.reporting import exhibits, savings_words
+from medhome.reporting import exhibits, savings_exhibits, savings_words
 from medhome.reporting.blocks import Block, paragraphs
 from medhome.study.released import ReleasedRun
 
@@ -22,7 +22,10 @@ def savings_table(report: ReleasedRun) -> Block:
 
 def savings_by_year(report: ReleasedRun) -> Block:
     """Exhibit T6: savings by program year."""
-    return exhibits.savings_by_year(report.evaluation.savings).block()
+    found = report.evaluation.savings
+    impact = savings_exhibits.impact_by_year(found)
+    made = exhibits.savings_by_year(found).block()
+    return made if impact is None else made + impact.block()
 
 
 def fees(report: ReleasedRun) -> Block:

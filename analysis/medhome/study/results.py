@@ -305,21 +305,28 @@ class DidResult:
     }
 
 
+NET_BY_YEAR = ("net_lo90", "net_hi90", "net_lo95", "net_hi95", "net_p")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Savings:
     """Exhibit T15: savings (positive = cost less) gross and net of the program's fees.
 
     rows: keyed by id (gross_pmpm, fees_pmpm, net_pmpm, gross_total_usd, net_total_usd, roi_ratio ...).
     by_year: T6, one row per program year: ``year``, ``first_month``, ``last_month``, ``member_months``,
-        ``members``, ``actual_pmpm``, ``expected_pmpm``, ``gross_pmpm``, ``lo95``, ``hi95``,
-        ``fees_pmpm``, ``net_pmpm``.
+        ``members``, ``actual_pmpm``, ``expected_pmpm``, ``gross_pmpm``, ``lo90`` to ``hi95``, ``p``,
+        ``gross_share`` (of expected), ``fees_pmpm``, ``net_pmpm`` with `NET_BY_YEAR`, ``change_pmpm`` (of
+        actual since the baseline), ``comparison_pmpm``, ``comparison_change_pmpm``.
     """
 
     rows: Mapping[str, Estimate]
     by_year: pd.DataFrame
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"by_year": ("members",)}
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
-        "by_year": ("member_months", "actual_pmpm", "expected_pmpm", "gross_pmpm", "lo95", "hi95", "net_pmpm")
+        "by_year": (
+            *("member_months", "actual_pmpm", "expected_pmpm", "gross_pmpm", "lo90", "hi90", "lo95", "hi95"),
+            *("p", "change_pmpm", "gross_share", "net_pmpm", *NET_BY_YEAR),
+        )
     }
 
 
