@@ -779,7 +779,7 @@ def where(few: float = 1_900.0, p_holm: float = 0.44) -> Where:
             ("inpatient", "Inpatient", 3_400.0, 11_600.0, -5.0, 4.0, 0.2, p_holm),
             ("pharmacy", "Pharmacy", 12_000.0, 39_000.0, 2.0, 1.5, 0.18, 0.6),
             ("large", "Members above the yearly cap, as paid", 110.0, 301.0, -1.2, 3.0, 0.7, 1.0),
-            ("all", "All", NAN, NAN, -4.2, 11.8, 0.72, NAN),
+            ("all", "All", 18_998.0, 60_000.0, -4.2, 11.8, 0.72, NAN),
         ],
     )
     groups = made(

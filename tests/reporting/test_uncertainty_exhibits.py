@@ -21,7 +21,7 @@ def test_the_page_shows_both_intervals_and_chance():
 
 
 def test_no_p_value_no_chance():
-    text = uncertainty_exhibits.chance(uncertainty(p=float("nan")), spec())
+    text = uncertainty_exhibits.chance(uncertainty(p=float("nan")))
     assert text.startswith("No chance is told")
 
 

@@ -8,7 +8,7 @@ import math
 import pandas as pd
 from example import cohort, evaluation, quality, report, spec, truncation, where
 
-from medhome.reporting import where_words
+from medhome.reporting import where_exhibits, where_words
 from medhome.reporting.disclosure import release
 from medhome.reporting.pages import (
     effect_by_category,
@@ -91,6 +91,9 @@ def test_few_members_above_the_cap_take_their_arm_s_means():
     assert found.loc[kinds, ["treated_baseline_pmpm", "treated_performance_pmpm"]].isna().all().all()
     assert found.loc[kinds, "comparison_baseline_pmpm"].notna().all()
     assert found.loc["all", "treated_baseline_pmpm"] == 120.0 and found.loc["inpatient", "estimate"] == -5.0
+    few = gated(where(), truncation=truncation((7, 96, 301, 290)))
+    shown = where_exhibits.categories(few, spec()).cells()
+    assert shown[0][1] == "†; †" and shown[0][2] == "$118.00; $133.00" and shown[3][6] == "–; –"
 
 
 def test_a_withheld_practice_takes_the_others_of_its_organisation():

@@ -30,7 +30,7 @@ def all_words(**parts) -> list[str]:
         words.estimate_against_detectable(found.did),
         words.effect(found.did, spec),
         words.relative(found.did),
-        uncertainty_exhibits.chance(found.uncertainty, spec),
+        uncertainty_exhibits.chance(found.uncertainty),
         uncertainty_exhibits.practices(found.uncertainty),
         uncertainty_exhibits.probability(found.uncertainty, spec),
         words.interval_basis(found.did, spec),

@@ -59,7 +59,7 @@ def describe(
     first = spec.periods.performance.first
     whole = twfe(cells, OUTCOME, spec.estimation.covariates, first_post=first)
     member = member_covariance(pairs, whole.panel.months).matrix
-    by_category = _categories(cells, triangles, spec, did)
+    by_category = _categories(cells, triangles, _sizes(groups.practices), spec, did)
     by_group = list(_groups(cells, groups, whole, member, spec, did))
     parts = [row for row in by_category if row["category"] != ALL]
     parts += [row for row in by_group if row["dimension"] != ALL]
@@ -89,7 +89,7 @@ def _adjusted(parts: list[dict[str, object]]) -> int:
 
 
 def _categories(
-    cells: Cells, triangles: Triangles, spec: StudySpec, did: DidResult
+    cells: Cells, triangles: Triangles, everyone: Mapping[str, float], spec: StudySpec, did: DidResult
 ) -> list[dict[str, object]]:
     """Exhibit T4: rows of kinds of service that add up to the headline, which is the last."""
     kinds = _with_large(cells, triangles)
@@ -110,7 +110,10 @@ def _categories(
                 **found,
             }
         )
-    rows.append({"category": ALL, "label": "All", **_means(cells, OUTCOME, spec), **_headline(did)})
+    people = {f"members_{arm}": everyone[arm] for arm in ARMS}
+    rows.append(
+        {"category": ALL, "label": "All", **people, **_means(cells, OUTCOME, spec), **_headline(did)}
+    )
     before = float(rows[-1]["treated_baseline_pmpm"])  # type: ignore[arg-type]
     for row in rows:
         row["baseline_share"] = float(row["estimate"]) / before if before > 0 else NAN  # type: ignore[arg-type]
@@ -167,7 +170,7 @@ def _parts(
             others = _narrowed(cells, part).without(part)
             total = _sizes(practices)
             left = {arm: total[arm] - people[arm] for arm in ARMS}
-            yield "risk", "risk:other", "All others", others, left
+            yield "risk", "risk:other", "Not at high risk", others, left
     yield from _by_size(cells, practices, whole)
 
 
@@ -184,8 +187,8 @@ def _by_size(
     mine = np.array([key in small for key in cells.frame[keys].itertuples(index=False, name=None)])
     theirs = np.array([key in small for key in practices[keys].itertuples(index=False, name=None)])
     for name, label, mask, people in (
-        ("size:small", "Practices below the median size of the program's", mine, theirs),
-        ("size:large", "Practices from that size", ~mine, ~theirs),
+        ("size:small", "Smaller practices (below the program's median)", mine, theirs),
+        ("size:large", "Larger practices", ~mine, ~theirs),
     ):
         if mask.any() and not mask.all():
             yield "size", name, label, cells.where(mask), _sizes(practices[people])

@@ -30,11 +30,11 @@ def uncertainty_of_the_chain(report: ReleasedRun) -> Block:
     found, spec = report.evaluation.uncertainty, report.spec
     if found.quantities.empty:
         return NOTHING
-    said = [chance(found, spec), practices(found), probability(found, spec)]
+    said = [chance(found), practices(found), probability(found, spec)]
     return paragraphs(said) + chain(found).block()
 
 
-def chance(found: Uncertainty, spec: StudySpec) -> str:
+def chance(found: Uncertainty) -> str:
     """How often an effect as large as the headline's would come about without a program."""
     rows = {row["quantity"]: row for row in records(found.quantities)}
     headline = rows.get("E3")
@@ -45,8 +45,8 @@ def chance(found: Uncertainty, spec: StudySpec) -> str:
         )
     return (
         f"Without any effect, an estimate as far from zero as {pmpm(headline['estimate'])} would come about "
-        f"with a probability of {p_value(headline['p'])} in {treated_arm(spec)} (the p-value of the method "
-        "that is recommended for this number and size of organisations)."
+        f"with a probability of {p_value(headline['p'])}: the p-value of the method that is recommended for "
+        "this number and size of organisations."
     )
 
 

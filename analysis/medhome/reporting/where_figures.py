@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure as MplFigure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from medhome.reporting import study_words, where_exhibits, where_words
 from medhome.reporting.drawing import (
@@ -141,6 +141,7 @@ def practices(found: Where, spec: StudySpec) -> Figure:
                 label=f"Practices, {study_words.arm_label(arm, spec).lower()}",
             )
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: count(v)))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
         axes.set_xlabel("Members a month")
