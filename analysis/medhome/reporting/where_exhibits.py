@@ -42,7 +42,7 @@ def _tests() -> tuple[Column, ...]:
 
 def categories(found: Where, spec: StudySpec) -> DataTable:
     """Exhibit T4: the effect by kind of service; rows add up to the last."""
-    means = [c for c in found.categories if c.endswith("_pmpm")]
+    means = [str(c) for c in found.categories if str(c).endswith("_pmpm")]
     hidden = {f"{c}_withheld": found.categories[c].isna() for c in means}
     return DataTable(
         id="tbl-categories",
