@@ -13,7 +13,7 @@ from medhome.reporting.specification_names import SPECIFICATIONS
 from medhome.reporting.uncertainty_names import UNCERTAINTY
 from medhome.reporting.wave_names import WAVES, WAVES_WITH_INTERVAL
 from medhome.reporting.where_names import WHERE, WHERE_WITH_INTERVAL
-from medhome.study.results import NET_BY_YEAR
+from medhome.study.savings_years import NET_BY_YEAR
 
 __all__ = ["MEMBER_MONTHS", "PMPM", "TABLES", "WITH_INTERVAL", "Column", "Table"]
 

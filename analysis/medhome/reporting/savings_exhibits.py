@@ -5,7 +5,8 @@ from __future__ import annotations
 from medhome.reporting.datatable import Column, DataTable
 from medhome.study.display import count, month_short, p_value, share, usd
 from medhome.study.periods import month_name
-from medhome.study.results import NET_BY_YEAR, Savings
+from medhome.study.results import Savings
+from medhome.study.savings_years import NET_BY_YEAR
 
 
 def impact_by_year(found: Savings) -> DataTable | None:

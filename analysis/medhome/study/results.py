@@ -22,6 +22,7 @@ from medhome.study.member_cost_results import MemberCosts
 from medhome.study.payment_results import Payment
 from medhome.study.risk_results import RiskAdjustment
 from medhome.study.robustness_results import Robustness
+from medhome.study.savings_years import RESTING_BY_YEAR
 from medhome.study.selection_results import Selection
 from medhome.study.specification_results import SpecificationCurve
 from medhome.study.truncation_results import Truncation
@@ -305,9 +306,6 @@ class DidResult:
     }
 
 
-NET_BY_YEAR = ("net_lo90", "net_hi90", "net_lo95", "net_hi95", "net_p")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Savings:
     """Exhibit T15: savings (positive = cost less) gross and net of the program's fees.
@@ -322,12 +320,7 @@ class Savings:
     rows: Mapping[str, Estimate]
     by_year: pd.DataFrame
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"by_year": ("members",)}
-    RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
-        "by_year": (
-            *("member_months", "actual_pmpm", "expected_pmpm", "gross_pmpm", "lo90", "hi90", "lo95", "hi95"),
-            *("p", "change_pmpm", "gross_share", "net_pmpm", *NET_BY_YEAR),
-        )
-    }
+    RESTING: ClassVar[dict[str, tuple[str, ...]]] = {"by_year": RESTING_BY_YEAR}
 
 
 @dataclass(frozen=True, kw_only=True)
