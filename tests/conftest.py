@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # As every report is made (study/provenance.py): one thread of linear algebra, set before numpy is imported.
 # Small matrices on many threads, with tests side by side on the same cores, take thirty times as long.
@@ -28,7 +33,8 @@ SLOW = frozenset(
         "fuzz/test_fuzz", "models/sensitivity/test_bounds", "models/test_selection", "properties/test_names",
         "reporting/test_pages_in_browser", "reporting/test_report", "tables/test_data_room_benchmark",
         "tables/test_engine_choice", "tables/test_engines", "tables/test_properties", "test_end_to_end",
-        "test_engine_end_to_end", "test_populations_end_to_end", "test_restated_end_to_end",
+        "test_engine_end_to_end", "test_populations_end_to_end", "test_reports_end_to_end",
+        "test_restated_end_to_end",
         "test_specification_studies", "test_validation", "test_wheel", "worlds/test_bookings",
         "worlds/test_every_edge_case", "worlds/test_stays_on_engines",
     )
@@ -89,3 +95,29 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("simulated") / "small"
     runs.simulate(folder, "small", seed=1)
     return folder
+
+
+@dataclass(frozen=True)
+class SmallRun:
+    """``medhome run`` on the small world, once: the report's folder, what was said, and the messages."""
+
+    report: Path
+    said: dict[str, Any]
+    messages: str
+
+
+@pytest.fixture(scope="session")
+def small_run(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
+    """The small world's report, made as a user would: another process, nothing shared. Read it only."""
+    from medhome.study.provenance import FIXED_ENVIRONMENT
+
+    out = tmp_path_factory.mktemp("first")
+    clean = {k: v for k, v in os.environ.items() if k not in FIXED_ENVIRONMENT}
+    command = [sys.executable, "-m", "medhome", "run", str(small_world / "study.toml")]
+    done = subprocess.run(
+        [*command, "--data", str(small_world), "--out", str(out), "--json"],
+        capture_output=True, text=True, env=clean,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    return SmallRun(report=Path(said["report"]), said=said, messages=done.stderr)

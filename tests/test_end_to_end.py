@@ -22,6 +22,7 @@ PAGES = {
     "difference-in-differences.html",
     "savings.html",
     "how-sure-are-we.html",
+    "protocol.html",
 }
 
 
@@ -46,15 +47,14 @@ def _digests(report: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="module")
-def report(small_world, tmp_path_factory):
-    out = tmp_path_factory.mktemp("first")
-    done = medhome("run", small_world / "study.toml", "--data", small_world, "--out", out, "--json")
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert Path(said["index"]).is_file() and "Traceback" not in done.stderr
-    assert "01-findings, " in done.stderr  # plain lines of progress where there is no terminal
-    return Path(said["report"])
+@pytest.fixture
+def report(small_run):
+    return small_run.report
+
+
+def test_a_run_says_where_its_report_lies_and_how_far_it_is(small_run):
+    assert Path(small_run.said["index"]).is_file() and "Traceback" not in small_run.messages
+    assert "01-findings, " in small_run.messages  # plain lines of progress where there is no terminal
 
 
 def test_the_report_is_whole(report):
@@ -85,6 +85,15 @@ def test_cost_models_are_on_the_page_and_one_without_an_answer_is_named(report):
     page = (report / "expected-and-actual.html").read_text()
     assert "No gamma model" in page and "gamma has no zeros, and some members have no cost" in page
     assert "cost most is normal, even for a perfect model" in page
+
+
+def test_every_item_of_a_checklist_links_to_a_place_that_is_there(report):
+    lists = json.loads((report / "checklists.json").read_text())["checklists"]
+    places = {item["place"] for items in lists.values() for item in items if item["place"]}
+    assert len(places) > 10
+    for place in places:
+        page, _, anchor = place.partition("#")
+        assert f'id="{anchor}"' in (report / page).read_text(), place
 
 
 def test_pages_ask_nobody_for_anything(report):
@@ -148,7 +157,7 @@ def test_changed_data_are_named(report, small_world, tmp_path):
     pq.write_table(table.set_column(i, "allowed_amount", [[float(a) for a in amounts]]), path)
     done = medhome("verify", report, "--data", tmp_path / "data")
     assert done.returncode == 3
-    assert "medical_claim.parquet" in done.stdout
+    assert "medical_claim.parquet" in done.stdout and "Likely cause: the input data" in done.stdout
 
 
 def test_a_new_data_period_has_a_folder_of_its_own_and_a_warning_when_it_is_early(
@@ -189,7 +198,7 @@ def test_init_writes_a_study_that_the_checks_read(small_world, tmp_path):
     assert again.returncode == 2 and "already there" in again.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["init"], ["simulate"], ["check"], ["run"], ["verify"]])
+@pytest.mark.parametrize("command", [[], ["init"], ["simulate"], ["check"], ["run"], ["verify"], ["status"]])
 def test_help_has_examples_and_exit_codes(command):
     done = medhome(*command, "--help")
     assert done.returncode == 0

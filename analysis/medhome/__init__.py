@@ -98,6 +98,7 @@ _HOMES = {
         "preventive_care",
         "price_and_quantity",
         "program_payments",
+        "protocol_lock",
         "reproduce_this_report",
         "risk_of_the_members",
         "run_out_and_completion",

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
-from medhome import cli_cost_model, cli_panels, cli_payment, cli_validation
+from medhome import cli_cost_model, cli_panels, cli_payment, cli_reports, cli_validation
 from medhome.study.problems import MedhomeError
 
 EXIT_CODES = """Exit codes: 0 done (verify: all numbers agree) · 1 a notebook or a model failed or refused ·
-2 usage or study file · 3 ran, but numbers differ · 4 input data not as described ·
+2 usage or study file · 3 ran, but numbers differ (status: stale;
+doctor: not as locked) · 4 input data not as described ·
 5 disclosure refused · 130 interrupted"""
 
 app = typer.Typer(
@@ -129,6 +130,7 @@ def check(
 ) -> None:
     """Check the study file and the input tables, and write a data-quality page; nothing is estimated."""
     from medhome import runs
+    from medhome.reporting.check_text import orphans_as_text, rules_as_text
 
     found = runs.check(study, data, out, through=through, progress=_progress(), engine=engine)
     plain = {
@@ -140,7 +142,7 @@ def check(
     _print(
         json,
         plain,
-        f"{runs.rules_as_text(found.rules)}\n{runs.orphans_as_text(found.orphans)}\n{found.page}",
+        f"{rules_as_text(found.rules)}\n{orphans_as_text(found.orphans)}\n{found.page}",
     )
 
 
@@ -184,22 +186,6 @@ def run(
     )
 
 
-@app.command(epilog="Example:  medhome verify reports/demo/2010-03 --data data/demo")
-def verify(
-    report: Annotated[Path, typer.Argument(help="a report's folder", show_default=False)],
-    data: Data,
-    json: Json = False,
-) -> None:
-    """Run a published report again and give every number a verdict: same, agrees, differs, missing, new."""
-    _fixed_environment()
-    from medhome import runs
-
-    verdict = runs.verify(report, data, progress=_progress())
-    _print(json, verdict.to_plain(), verdict.to_text())
-    if not verdict.agrees:
-        raise typer.Exit(3)
-
-
 @app.command(epilog="Example:  medhome restated reports/demo/2009-12 reports/demo/2010-03")
 def restated(
     old: Annotated[Path, typer.Argument(help="folder of the earlier report", show_default=False)],
@@ -240,6 +226,9 @@ app.command(
     "           medhome power study.toml --data data/demo --practices 10,25,50,100 --effect-pmpm 10\n\n"
     "Assumptions, formula and how to read the curves: docs/power.md"
 )(cli_payment.power)
+
+
+cli_reports.register(app, lambda: _fixed_environment())
 
 
 def main() -> None:

@@ -51,6 +51,7 @@ from medhome.tables import (
     code_systems,
     collapse,
     engines,
+    latest_month,
     panel,
     placebo_outcomes,
     selection,
@@ -82,6 +83,12 @@ def check(spec: StudySpec, data: Path, progress: Progress = silent, engine: str 
         months = panel.build(ready.con, ready.moved(inputs), spec)
         progress("member-months and cohort built", 0, 0)
     return DataQuality(rules=rules, inputs=files, **months.quality)
+
+
+def latest_incurred_month(spec: StudySpec, data: Path) -> int | None:
+    """The latest month of service in the input tables, None without a claim; no amount is read."""
+    with engines.opened(engines.OWN) as ready:
+        return latest_month.latest_incurred_month(sources.open_inputs(ready.files, spec, data))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,6 @@ notebook that only shows results must not wait for the statistics to load.
 from __future__ import annotations
 
 import functools
-import re
-import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -20,6 +18,7 @@ import pandas as pd
 
 from medhome.reporting import (
     disclosure,
+    json_files,
     manifest,
     publish,
     quality_page,
@@ -29,7 +28,8 @@ from medhome.reporting import (
     runner,
 )
 from medhome.reporting import verify as verification
-from medhome.study import definitions
+from medhome.study import definitions, protocol, schema
+from medhome.study.as_run import copy_study, study_through
 from medhome.study.problems import StudyFileError
 from medhome.study.progress import Progress, silent
 from medhome.study.released import ReleasedRun
@@ -58,8 +58,15 @@ def notebooks_folder() -> Path:
 
 
 def init(folder: Path) -> list[Path]:
-    """Write a commented study file and a data dictionary; refuse to overwrite. Returns the files written."""
-    files = {"study.toml": definitions.study_template(), "data-dictionary.md": definitions.data_dictionary()}
+    """Write a commented study file, its JSON Schema and a data dictionary; refuse to overwrite.
+
+    Returns the files written.
+    """
+    files = {
+        "study.toml": f"#:schema ./{schema.NAME}\n{definitions.study_template()}",
+        "data-dictionary.md": definitions.data_dictionary(),
+        schema.NAME: json_files.as_text(schema.study_schema()),
+    }
     for name in files:
         if (folder / name).exists():
             raise StudyFileError(f"{folder / name}: already there; choose another folder, or move it away")
@@ -146,7 +153,7 @@ def check(
     """
     from medhome import evaluate as evaluation
 
-    spec = _spec(study, through)
+    spec = study_through(study, through)
     found = evaluation.check(spec, data, progress, engine)
     page = out / spec.id / f"data-quality-{spec.periods.through}.html"
     released = disclosure.release_quality(found, spec.disclosure.floor)
@@ -171,32 +178,6 @@ def validate(
     return found, page
 
 
-def rules_as_text(rules: pd.DataFrame) -> str:
-    """The findings of `check` as aligned lines, the gravest first."""
-    found = rules[rules["count"] > 0]
-    lines = [f"{len(rules)} rules, {len(found)} with findings, none of them an error"]
-    for row in found.to_dict("records"):
-        dollars = f", ${row['dollars_usd']:,.2f}" if row["dollars_usd"] > 0 else ""
-        lines.append(
-            f"  {row['severity']:8} {row['rule']:32} {row['count']:>12,}  {row['share']:8.2%}{dollars}  "
-            f"{row['label']}"
-        )
-    return "\n".join(lines)
-
-
-def orphans_as_text(orphans: pd.DataFrame) -> str:
-    """Cost in months without enrolment as aligned lines, by arm and period."""
-    if orphans.empty:
-        return "no cost in months without enrolment"
-    lines = ["cost in months without enrolment (population.orphan_cost):"]
-    for row in orphans.to_dict("records"):
-        what = ("members", "lines")
-        people, rows = (f"{row[n]:,.0f}" if pd.notna(row[n]) else "withheld" for n in what)
-        dollars = f"${row['allowed_usd']:,.2f} allowed" if pd.notna(row["allowed_usd"]) else "withheld"
-        lines.append(f"  {row['arm']:10} {row['period']:11} {people:>9} members {rows:>9} lines  {dollars}")
-    return "\n".join(lines)
-
-
 def run(
     study: Path,
     data: Path,
@@ -215,31 +196,49 @@ def run(
     """
     from medhome import evaluate as evaluation
 
-    spec = _spec(study, through)
-    log = _RunLog(progress)
+    spec = study_through(study, through)
+    log = RunLog(progress)
     root = out / spec.id / spec.periods.through
     with publish.building(root) as work:
-        (work / "study.toml").write_text(_study_as_run(study, spec), encoding="utf-8")
-        _copy_lists(study, spec, work)
+        copy_study(study, spec, work)
         found = evaluation.evaluate(spec, data, log, engine)
         released, gate = disclosure.release(found, spec.disclosure.floor)
         save_evaluation(released, work / "evaluation")
-        parts = _made_by(spec, released, gate)
+        parts = _made_by(spec, released, gate, work)
         results_file.write(released, spec, work / "results.json", run_id=parts.run_id)
-        executed = runner.execute_notebooks(
-            sorted(notebooks_folder().glob("[0-9]*.ipynb")),
-            {"run": "."},
-            work,
-            jobs=jobs,
-            timeout=timeout,
-            on_progress=log,
-        )
-        render.render_pages(executed, work, released_run(work))
+        make_pages(work, jobs=jobs, timeout=timeout, log=log)
         manifest.write(parts, work)
-        log("pages written", 0, 0)
         manifest.write_run_log(work, log.entries)
         publish.publish(work, root, parts.run_id)
     return Published(folder=root, run_id=parts.run_id, headline=results_file.headline(released))
+
+
+def make_pages(work: Path, *, jobs: int, timeout: int, log: Progress) -> None:
+    """Run the report notebooks on the released results that ``work`` holds, and make its pages."""
+    executed = runner.execute_notebooks(
+        sorted(notebooks_folder().glob("[0-9]*.ipynb")),
+        {"run": "."},
+        work,
+        jobs=jobs,
+        timeout=timeout,
+        on_progress=log,
+    )
+    render.render_pages(executed, work, released_run(work))
+    log("pages written", 0, 0)
+
+
+def write_results(study: Path, data: Path, folder: Path) -> None:
+    """Evaluate a study and write results, manifest and study file without pages: enough to verify against."""
+    from medhome import evaluate as evaluation
+
+    spec = read_study(study)
+    folder.mkdir(parents=True)
+    copy_study(study, spec, folder)
+    found = evaluation.evaluate(spec, data, silent)
+    released, gate = disclosure.release(found, spec.disclosure.floor)
+    parts = _made_by(spec, released, gate, folder)
+    results_file.write(released, spec, folder / "results.json", run_id=parts.run_id)
+    manifest.write(parts, folder)
 
 
 def verify(report: Path, data: Path, progress: Progress = silent) -> verification.Verification:
@@ -249,7 +248,7 @@ def verify(report: Path, data: Path, progress: Progress = silent) -> verificatio
     published = verification.read_published(report)
     spec = read_study(report / "study.toml")
     released, gate = disclosure.release(evaluation.evaluate(spec, data, progress), spec.disclosure.floor)
-    parts = _made_by(spec, released, gate)
+    parts = _made_by(spec, released, gate, report)
     fresh = results_file.document(released, spec, run_id=parts.run_id)
     return verification.compare(published, fresh, parts.to_plain())
 
@@ -266,6 +265,13 @@ def compare_periods(old: Path, new: Path) -> restated.Restatement:
     return restated.restatement(*reports)
 
 
+def latest_incurred_month(spec: StudySpec, data: Path) -> int | None:
+    """The latest month of service in the input tables; dates alone are read."""
+    from medhome import evaluate as evaluation
+
+    return evaluation.latest_incurred_month(spec, data)
+
+
 def open_run(run: str | None = None) -> ReleasedRun:
     """The released results of a run's folder; without a folder, of the small demonstration.
 
@@ -278,7 +284,9 @@ def open_run(run: str | None = None) -> ReleasedRun:
 def released_run(folder: Path) -> ReleasedRun:
     """What notebooks may see of a run: the study and its released evaluation."""
     return ReleasedRun(
-        spec=read_study(folder / "study.toml"), evaluation=load_evaluation(folder / "evaluation")
+        spec=read_study(folder / "study.toml"),
+        evaluation=load_evaluation(folder / "evaluation"),
+        protocol=protocol.read_lock(folder / protocol.NAME),
     )
 
 
@@ -295,15 +303,23 @@ def _small_demonstration() -> ReleasedRun:
     return ReleasedRun(spec=spec, evaluation=released, code_version=__version__)
 
 
-def _made_by(spec: StudySpec, released: Evaluation, gate: disclosure.Gate) -> manifest.Manifest:
+def _made_by(spec: StudySpec, released: Evaluation, gate: disclosure.Gate, folder: Path) -> manifest.Manifest:
+    """What made a run; ``folder`` holds its study file, and its lock where there is one."""
     from medhome.evaluate import seeds
 
+    lock = folder / protocol.NAME
     return manifest.describe(
-        spec, released, gate, package=PACKAGE, notebooks=notebooks_folder(), seeds=seeds(spec)
+        spec,
+        released,
+        gate,
+        package=PACKAGE,
+        notebooks=notebooks_folder(),
+        seeds=seeds(spec),
+        protocol=lock if lock.is_file() else None,
     )
 
 
-class _RunLog:
+class RunLog:
     """Passes progress on, and notes when each stage ended: for ``run-log.json``, which is never hashed."""
 
     def __init__(self, progress: Progress) -> None:
@@ -315,34 +331,3 @@ class _RunLog:
             seconds = round(time.perf_counter() - self.began, 3)
             self.entries.append({"stage": stage, "seconds_since_start": seconds})
         self.progress(stage, done, total)
-
-
-def _spec(study: Path, through: str | None) -> StudySpec:
-    spec = read_study(study)
-    return spec if through is None else spec.rerun_through(through)
-
-
-def _study_as_run(study: Path, spec: StudySpec) -> str:
-    """The study file's own text, comments and all, with the period that was run."""
-    text = study.read_text(encoding="utf-8")
-    if read_study(study) != spec:
-        pattern = r'(?m)^(\s*through\s*=\s*)(["\']).*?\2'
-        text, found = re.subn(pattern, lambda m: f'{m[1]}"{spec.periods.through}"', text, count=1)
-        if not found:
-            raise StudyFileError(f"{study}: --through needs periods.through written on a line of its own")
-    with tempfile.TemporaryDirectory() as name:
-        copy = Path(name) / "study.toml"
-        copy.write_text(text, encoding="utf-8")
-        _copy_lists(study, spec, copy.parent)
-        if read_study(copy) != spec:
-            raise StudyFileError(
-                f'{study}: periods.through could not be replaced; write it as through = "YYYY-MM"'
-            )
-    return text
-
-
-def _copy_lists(study: Path, spec: StudySpec, folder: Path) -> None:
-    """The study's own code lists, which its file names, beside the copy of the file."""
-    named = (spec.claims.service_categories, spec.outcomes.deflator, *spec.measures.lists.values())
-    for name in filter(None, named):
-        shutil.copyfile(study.parent / name, folder / name)

@@ -13,9 +13,10 @@ import example
 import nbformat
 import pytest
 
-from medhome.reporting import pages
+from medhome.reporting import pages, protocol_page
 from medhome.reporting.blocks import Block, escape, notice, paragraphs, prose
 from medhome.reporting.render import render_page
+from medhome.reporting.report_pages import PROTOCOL_PAGE, PROTOCOL_TITLE
 from medhome.study.display import WITHHELD
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -32,7 +33,8 @@ def make_blocks(report) -> dict[str, Block]:
 def make_pages(report, folder: Path, blocks: dict[str, Block] | None = None) -> dict[str, str]:
     """Every page of a report, from the notebooks' own cells, without a kernel."""
     made, blocks = {}, blocks or make_blocks(report)
-    every = [{"file": file, "title": title} for file, title in pages.REPORT_PAGES.values()]
+    protocol = (PROTOCOL_PAGE, PROTOCOL_TITLE)
+    every = [{"file": file, "title": title} for file, title in (*pages.REPORT_PAGES.values(), protocol)]
     for stem, (file, title) in pages.REPORT_PAGES.items():
         notebook = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)
         for number, cell in enumerate(c for c in notebook.cells if c.cell_type == "code"):
@@ -50,7 +52,9 @@ def make_pages(report, folder: Path, blocks: dict[str, Block] | None = None) -> 
             "pages": [{**p, "current": p["file"] == file} for p in every],
         }
         made[file] = render_page(executed, folder / file, context).read_text(encoding="utf-8")
-    return made
+    linked = {"pages": [{**p, "current": p["file"] == PROTOCOL_PAGE} for p in every]}
+    written = protocol_page.write_protocol(report, folder, linked)
+    return {**made, PROTOCOL_PAGE: written.read_text(encoding="utf-8")}
 
 
 @functools.cache
@@ -152,7 +156,8 @@ def test_nothing_is_fetched_and_nothing_runs(made):
             for name, value in attributes.items():
                 assert not name.startswith("on"), (file, tag, name)
                 if name in ("src", "href", "xlink:href", "action", "poster"):
-                    assert re.match(r"#|data:|[\w-]+\.(html|json|toml)$", value or ""), (file, tag, value)
+                    good = r"#|data:|[\w-]+\.(html|json|toml)(#[\w,-]+)?$"
+                    assert re.match(good, value or ""), (file, tag, value)
         assert "url(http" not in page and "@import" not in page
         policy = [a["content"] for t, a in found.tags if a.get("http-equiv") == "Content-Security-Policy"]
         assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
@@ -169,7 +174,9 @@ def test_links_between_pages_and_within_them_are_met(made):
             if target.startswith("#"):
                 assert target[1:] in ids, (file, target)
             elif target and not target.startswith("data:"):
-                assert target in files, (file, target)
+                there, _, anchor = target.partition("#")
+                assert there in files, (file, target)
+                assert not anchor or f'id="{anchor}"' in made[there], (file, target)
         assert [a["href"] for _, a in found if a.get("aria-current") == "page"] == [file]
 
 

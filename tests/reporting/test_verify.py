@@ -7,27 +7,15 @@ import json
 import shutil
 
 import pytest
-from example import STUDY, evaluation, spec
 
-from medhome.reporting import manifest, results_file
-from medhome.reporting.disclosure import release
 from medhome.reporting.json_files import read_json, write_json
 from medhome.reporting.verify import compare, read_published, verify
 from medhome.study.problems import DataProblem
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("report")
-    released, gate = release(evaluation(), 11)
-    made = manifest.describe(
-        spec(), released, gate, package=STUDY.parents[1] / "medhome", notebooks=STUDY.parents[2] / "notebooks"
-    )
-    results_file.write(released, spec(), folder / "results.json", run_id=made.run_id)
-    shutil.copy(STUDY, folder / "study.toml")
-    (folder / "index.html").write_text("page")
-    manifest.write(made, folder)
-    return folder
+@pytest.fixture
+def report(example_report):
+    return example_report
 
 
 @pytest.fixture

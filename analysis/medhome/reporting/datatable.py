@@ -36,7 +36,8 @@ class Column:
 
     With ``upper`` the column is an interval from ``name`` to ``upper``. ``raw`` writes a value for CSV.
     ``by_row`` writes the cell from its whole row, where rows have units of their own. ``beneath`` is a
-    column that stands in small print under this one.
+    column that stands in small print under this one. ``link`` names a column with the address that the cell
+    links to.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Column:
     raw: Writer | None = None
     by_row: Callable[[Row], str] | None = None
     beneath: Column | None = None
+    link: str = ""
 
     @property
     def numeric(self) -> bool:
@@ -172,7 +174,9 @@ class DataTable:
     def _markup(self, row: Row, column: Column) -> str:
         written = escape if column.numeric else prose
         text, *small = self._texts(row, column)
-        return written(text) + "".join(f'<span class="u">{prose(t)}</span>' for t in small)
+        target = str(row[column.link]) if column.link else ""
+        shown = f'<a href="{escape(target)}">{written(text)}</a>' if target else written(text)
+        return shown + "".join(f'<span class="u">{prose(t)}</span>' for t in small)
 
     def _text(self, row: Row, column: Column) -> str:
         if self.is_withheld(row, column.name):

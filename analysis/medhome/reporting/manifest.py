@@ -12,8 +12,6 @@ import html
 import json
 import platform
 import re
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,12 +19,13 @@ from typing import Any
 
 from medhome.reporting.disclosure import Gate
 from medhome.reporting.json_files import read_json, write_json
+from medhome.reporting.made_with import code_here, environment_here, lock_here
+from medhome.study.choices import flat, flat_choices
 from medhome.study.periods import month_end, month_index, month_start
 from medhome.study.problems import DataProblem
-from medhome.study.provenance import FIXED_ENVIRONMENT, file_digest, package_versions, source_digest
+from medhome.study.provenance import file_digest, source_digest
 from medhome.study.results import Evaluation
 from medhome.study.spec import StudySpec
-from medhome.version import __version__
 
 SCHEMA = "medhome/manifest/1"
 NAME = "manifest.json"
@@ -63,6 +62,7 @@ def describe(
     package: Path,
     notebooks: Path,
     seeds: Mapping[str, Sequence[int]] | None = None,
+    protocol: Path | None = None,
 ) -> Manifest:
     """What makes this run: code, environment, parameters, seeds, inputs, disclosure and steps.
 
@@ -72,13 +72,14 @@ def describe(
         gate: what the disclosure gate withheld.
         package: folder of the package's sources; notebooks: folder of the report notebooks.
         seeds: the seed of each step that draws random numbers.
+        protocol: the study file's lock (`medhome.study.protocol`), where there is one.
 
     ``run_id`` is the sha256 of all of it. Outputs and exhibits are added by `write`.
     """
-    root = package.parents[1]
-    lock = _lock(package, root)
+    lock = lock_here(package)
     source = source_digest(package)
     inputs = _inputs(spec, released)
+    locked = None if protocol is None else {"file": protocol.name, "sha256": file_digest(protocol)}
     parameters, defaults = _parameters(spec)
     body: dict[str, Any] = {
         "schema": SCHEMA,
@@ -95,27 +96,15 @@ def describe(
             "paid_through": month_end(month_index(spec.paid_through)).isoformat(),
         },
         "synthetic": spec.data.synthetic,
-        "code": {
-            "package": "medhome",
-            "version": __version__,
-            "source_sha256": source,
-            **_checkout(package, root),
-        },
-        "environment": {
-            "python": platform.python_version(),
-            "implementation": platform.python_implementation(),
-            "platform": f"{sys.platform}-{platform.machine()}",
-            "lock": lock,
-            "packages": package_versions(),
-            "blas": _blas(),
-            "variables": dict(FIXED_ENVIRONMENT),
-        },
+        "code": code_here(package),
+        "environment": environment_here(package),
         "parameters": parameters,
         "parameters_default": defaults,
+        "protocol": locked,
         "seeds": {"root": spec.seed, "steps": {name: list(seed) for name, seed in (seeds or {}).items()}},
         "inputs": inputs,
         "disclosure": gate.to_plain(),
-        "steps": _steps(notebooks, source, spec, inputs, lock),
+        "steps": _steps(notebooks, spec, inputs, _digest_of([source, lock and file_digest(lock), locked])),
     }
     return Manifest({**body, "run_id": _digest_of(body)})
 
@@ -171,6 +160,18 @@ def write_run_log(folder: Path, entries: Iterable[Mapping[str, Any]]) -> None:
     write_json({"schema": "medhome/run-log/1", "entries": [dict(e) for e in entries]}, folder / RUN_LOG)
 
 
+def notebook_digest(path: Path) -> str:
+    """sha256 of a notebook's cells, whatever its layout and outputs."""
+    cells = [(c["cell_type"], "".join(c["source"]), c["metadata"]) for c in read_json(path)["cells"]]
+    return _digest_of(cells)
+
+
+def run_id_of(manifest: Mapping[str, Any]) -> str:
+    """The id that follows from what a manifest says made the run: all but outputs, exhibits, rendering."""
+    apart = ("run_id", "outputs", "exhibits", "rendered")
+    return _digest_of({key: value for key, value in manifest.items() if key not in apart})
+
+
 def _digest_of(document: Any) -> str:
     plain = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(plain.encode()).hexdigest()
@@ -178,8 +179,8 @@ def _digest_of(document: Any) -> str:
 
 def _parameters(spec: StudySpec) -> tuple[dict[str, Any], list[str]]:
     """The study's choices under dotted names, and which of them are the defaults."""
-    values = _flat(spec.model_dump(mode="json"))
-    defaults = _flat(_defaults(type(spec)))
+    values = flat_choices(spec)
+    defaults = flat(_defaults(type(spec)))
     return values, sorted(
         name for name, value in values.items() if name in defaults and defaults[name] == value
     )
@@ -192,16 +193,6 @@ def _defaults(model: Any) -> dict[str, Any]:
             found[name] = _defaults(item.annotation)
         elif not item.is_required():
             found[name] = item.get_default(call_default_factory=True)
-    return found
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = value
     return found
 
 
@@ -227,71 +218,29 @@ def _inputs(spec: StudySpec, released: Evaluation) -> list[dict[str, Any]]:
     return sorted(found, key=lambda i: (i["role"], i["name"]))
 
 
+def notebook_steps(notebooks: Path) -> list[dict[str, Any]]:
+    """The report notebooks in their order, each with the digest of its cells."""
+    return [
+        {"id": path.stem, "notebook": f"notebooks/{path.name}", "source_sha256": notebook_digest(path)}
+        for path in sorted(notebooks.glob("[0-9]*.ipynb"))
+    ]
+
+
 def _steps(
-    notebooks: Path,
-    source: str,
-    spec: StudySpec,
-    inputs: list[dict[str, Any]],
-    lock: Mapping[str, Any] | None,
+    notebooks: Path, spec: StudySpec, inputs: list[dict[str, Any]], made_with: str
 ) -> list[dict[str, Any]]:
     """One step a notebook; its key changes with anything that could change what it shows."""
     found = []
-    for path in sorted(notebooks.glob("[0-9]*.ipynb")):
-        cells = [(c["cell_type"], "".join(c["source"]), c["metadata"]) for c in read_json(path)["cells"]]
-        digest = _digest_of(cells)
+    for step in notebook_steps(notebooks):
         key = _digest_of(
             {
-                "notebook": digest,
-                "package": source,
+                "notebook": step["source_sha256"],
                 "study": spec.fingerprint,
                 "inputs": [i["sha256"] for i in inputs],
-                "lock": lock and lock["sha256"],
+                "made_with": made_with,
                 "python": platform.python_version_tuple()[:2],
             }
         )
-        found.append(
-            {
-                "id": path.stem,
-                "notebook": f"notebooks/{path.name}",
-                "source_sha256": digest,
-                "key": key,
-                "inputs": ["study.toml", "evaluation"],
-                "outputs": [f"notebooks/{path.name}"],
-            }
-        )
+        io = {"inputs": ["study.toml", "evaluation"], "outputs": [step["notebook"]]}
+        found.append({**step, "key": key, **io})
     return found
-
-
-def _lock(package: Path, root: Path) -> dict[str, str] | None:
-    for path in (package / "requirements.lock", root / "requirements.lock"):
-        if path.is_file():
-            return {"file": path.name, "sha256": file_digest(path)}
-    return None
-
-
-def _blas() -> dict[str, Any]:
-    import numpy
-
-    found = numpy.show_config(mode="dicts").get("Build Dependencies", {}).get("blas", {})
-    return {"library": found.get("name"), "version": found.get("version"), "threads": 1}
-
-
-def _checkout(package: Path, root: Path) -> dict[str, Any]:
-    """The commit of the checkout that the package's sources are tracked in; null outside one."""
-    none = {"git_commit": None, "git_dirty": None}
-    if _git(root, "ls-files", "--error-unmatch", str(package / "version.py")) is None:
-        return none
-    commit = _git(root, "rev-parse", "HEAD")
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", str(package))
-    return none if commit is None or changed is None else {"git_commit": commit, "git_dirty": bool(changed)}
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says, or None where git, the repository or the object is missing."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False, timeout=30
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

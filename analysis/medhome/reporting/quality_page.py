@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from medhome.reporting import claims_exhibits, cohort_exhibits, cohort_figures, cohort_words, study_words
-from medhome.reporting.blocks import NOTHING, Block, paragraphs, prose
+from medhome.reporting.blocks import NOTHING, Block, paragraphs
+from medhome.reporting.section_page import write_sections
 from medhome.study.results import DataQuality
 from medhome.study.spec import StudySpec
 
@@ -43,20 +42,4 @@ def write_quality_page(quality: DataQuality, spec: StudySpec, out: Path) -> Path
         quality: released findings.
         out: the page; an earlier one is replaced.
     """
-    import nbformat
-
-    from medhome.reporting.render import render_notebook
-
-    cells = []
-    for heading, block in blocks(quality, spec):
-        if heading:
-            cells.append(nbformat.v4.new_markdown_cell(f"## {prose(heading)}"))
-        shown = nbformat.v4.new_output("display_data", {"text/html": block.html, "text/plain": block.text})
-        cells.append(nbformat.v4.new_code_cell("", outputs=[shown], execution_count=1))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".quality-") as name:
-        made = Path(name) / out.name
-        title = f"{spec.title}: quality of the input data"
-        render_notebook(nbformat.v4.new_notebook(cells=cells), made, {"title": title})
-        os.replace(made, out)
-    return out
+    return write_sections(blocks(quality, spec), out, f"{spec.title}: quality of the input data")

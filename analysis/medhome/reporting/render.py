@@ -33,20 +33,29 @@ class Heading:
     text: str
 
 
+def page_links(every: Sequence[tuple[str, str]], current: str) -> list[dict[str, Any]]:
+    """The pages of a report, (file, title), as a page's template links to them."""
+    return [{"file": file, "title": title, "current": file == current} for file, title in every]
+
+
 def render_pages(executed: Sequence[Path], work: Path, report: ReleasedRun) -> list[Path]:
     """Make the pages of a report from its executed notebooks, in ``work``.
 
-    The page's file and title come from `medhome.reporting.pages.REPORT_PAGES`. Pages that exist are linked to
-    one another. Returns the pages in the order of ``executed``.
+    The page's file and title come from `medhome.reporting.pages.REPORT_PAGES`. The page of the protocol,
+    behind which no notebook stands, is made beside them. Pages that exist are linked to one another. Returns
+    the pages in the order of ``executed``.
     """
-    from medhome.reporting.pages import REPORT_PAGES
+    from medhome.reporting import protocol_page
+    from medhome.reporting.report_pages import PROTOCOL_PAGE, PROTOCOL_TITLE, REPORT_PAGES
 
     known = [(path, *REPORT_PAGES.get(path.stem, (f"{path.stem}.html", path.stem))) for path in executed]
+    every = [*((file, title) for _, file, title in known), (PROTOCOL_PAGE, PROTOCOL_TITLE)]
     made = []
     for path, file, title in known:
-        pages = [{"file": f, "title": t, "current": f == file} for _, f, t in known]
+        pages = page_links(every, file)
         heading = f"{report.spec.title}: {title[:1].lower()}{title[1:]}"
         made.append(render_page(path, work / file, {"title": heading, "pages": pages}))
+    protocol_page.write_protocol(report, work, {"pages": page_links(every, PROTOCOL_PAGE)})
     return made
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from medhome.study.choices import OF_THE_PERIOD, changed_choices, flat_choices
 from medhome.study.display import absent, count, month_short, usd
 from medhome.study.periods import event_quarter, month_name
 from medhome.study.problems import StudyFileError
@@ -21,9 +22,6 @@ from medhome.study.spec import StudySpec
 LATE, MEMBERSHIP, PARAMETERS, CODE = "late claims", "membership restated", "parameters", "code"
 WITHHELD = "withheld in one of the reports"
 RISK_MODEL = "risk model"
-OF_THE_PERIOD = ("paid_through", "periods.through")
-"""Keys of the study file that a new data period changes by its nature."""
-
 COLUMNS = ("arm", "old_pmpm", "new_pmpm", "difference_pmpm", "old_allowed_usd", "new_allowed_usd", "cause")
 
 
@@ -122,21 +120,8 @@ def _risk_model(old: ReleasedRun, new: ReleasedRun) -> dict[str, tuple[Any, Any]
 
 def changed_keys(old: StudySpec, new: StudySpec) -> dict[str, tuple[Any, Any]]:
     """Keys of the study file that differ, but for those of the period: ``section.key`` → (old, new)."""
-    left, right = (_flat(s.model_dump(mode="json")) for s in (old, new))
-    keys = sorted(set(left) | set(right))
-    return {
-        k: (left.get(k), right.get(k)) for k in keys if left.get(k) != right.get(k) and k not in OF_THE_PERIOD
-    }
-
-
-def _flat(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in plain.items():
-        if isinstance(value, dict):
-            found |= _flat(value, f"{prefix}{key}.")
-        else:
-            found[prefix + key] = value
-    return found
+    changed = changed_choices(flat_choices(old), flat_choices(new))
+    return {key: values for key, values in changed.items() if key not in OF_THE_PERIOD}
 
 
 def _files(report: ReleasedRun) -> list[tuple[str, str]]:

@@ -156,5 +156,6 @@ ABOUT = {
     "where-and-for-whom.html": "the effect by kind of service, by group of members and by practice",
     "utilisation-and-quality.html": "admissions, visits, preventive and chronic care, medication and gaps in "
     "care, and what the program did to them",
+    "protocol.html": "the protocol as declared, its amendments, and reporting checklists, filled",
 }
 """What stands on each page but the first, by its file."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from pathlib import Path
 
 import pandas as pd
 
-from medhome.reporting.blocks import NOTHING, Block, escape, paragraphs, prose
+from medhome.reporting.blocks import NOTHING, Block, escape, paragraphs
 from medhome.reporting.datatable import Column, DataTable
+from medhome.reporting.section_page import write_sections
 from medhome.study.validation_results import ValidationResult
 
 TITLE = "Validation: our numbers beside those of reference implementations"
@@ -120,25 +119,10 @@ def departures_on_purpose(found: ValidationResult) -> Block:
 
 def write_validation_page(found: ValidationResult, out: Path) -> Path:
     """Write the page, whole or not at all: one self-contained file; an earlier one is replaced."""
-    import nbformat
-
-    from medhome.reporting.render import render_notebook
-
     parts = (
         ("", values_in_words(found)),
         ("By estimator", values_by_entry(found)),
         ("Departures on purpose", departures_on_purpose(found)),
         ("Every value", values_one_by_one(found)),
     )
-    cells = []
-    for heading, block in parts:
-        if heading:
-            cells.append(nbformat.v4.new_markdown_cell(f"## {prose(heading)}"))
-        shown = nbformat.v4.new_output("display_data", {"text/html": block.html, "text/plain": block.text})
-        cells.append(nbformat.v4.new_code_cell("", outputs=[shown], execution_count=1))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".validation-") as name:
-        made = Path(name) / out.name
-        render_notebook(nbformat.v4.new_notebook(cells=cells), made, {"title": TITLE})
-        os.replace(made, out)
-    return out
+    return write_sections(parts, out, TITLE)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medhome.reporting.differences import Difference, differences, likely_cause
 from medhome.reporting.json_files import read_json
 from medhome.reporting.manifest import NAME as MANIFEST
 from medhome.reporting.results_file import SCHEMA, TOLERANCES, significant
@@ -70,7 +71,19 @@ class Verification:
 
     verdicts: tuple[Verdict, ...]
     altered: tuple[str, ...]
-    drift: tuple[str, ...]
+    differences: tuple[Difference, ...]
+    study: str = ""
+    run_id: str = ""
+
+    @property
+    def drift(self) -> tuple[str, ...]:
+        """What is not as the published manifest says: data, parameters, code, environment, in lines."""
+        return tuple(d.line for d in self.differences)
+
+    @property
+    def cause(self) -> str:
+        """Why numbers do not agree, as far as manifests tell; empty when they do."""
+        return "" if self.agrees else likely_cause(self.differences, self.altered)
 
     @property
     def agrees(self) -> bool:
@@ -86,9 +99,13 @@ class Verification:
         return {
             "schema": "medhome/verification/1",
             "agrees": self.agrees,
+            "study": self.study,
+            "run_id": self.run_id,
             "counts": self.counts,
             "altered": list(self.altered),
             "drift": list(self.drift),
+            "differences": [d.to_plain() for d in self.differences],
+            "likely_cause": self.cause,
             "numbers": [
                 {
                     "name": v.name,
@@ -111,6 +128,7 @@ class Verification:
         lines += [v.line for v in bad[:most]]
         if len(bad) > most:
             lines.append(f"... and {len(bad) - most} more; --json lists all")
+        lines += [self.cause] if self.cause else []
         if self.drift:
             lines += ["not as published:", *(f"  {line}" for line in self.drift)]
         return "\n".join(lines)
@@ -150,21 +168,21 @@ def compare(published: Published, fresh: Mapping[str, Any], manifest: Mapping[st
         fresh: the results document of the run just made.
         manifest: what made that run, to name what is not as published.
     """
-    found = fresh["numbers"]
-    names = [*published.numbers, *(n for n in found if n not in published.numbers)]
-    verdicts = [_verdict(name, published.numbers.get(name), found.get(name)) for name in names]
-    verdicts.sort(key=lambda v: (VERDICTS.index(v.verdict), not _headline(v, published, found), v.name))
     return Verification(
-        verdicts=tuple(verdicts), altered=published.altered, drift=tuple(drift(published.manifest, manifest))
+        verdicts=judge(published, fresh["numbers"]),
+        altered=published.altered,
+        differences=differences(published.manifest, manifest),
+        study=str(published.manifest["study"]["title"]),
+        run_id=str(published.manifest["run_id"]),
     )
 
 
-def drift(published: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[str]:
-    """What is not as the published manifest says: data, parameters, code, packages, environment."""
-    before, now = _described(published), _described(manifest)
-    for name in [*before, *(n for n in now if n not in before)]:
-        if before.get(name) != now.get(name):
-            yield f"{name}: {_short(now.get(name))} here, {_short(before.get(name))} published"
+def judge(published: Published, found: Mapping[str, Mapping[str, Any]]) -> tuple[Verdict, ...]:
+    """A verdict for every number of two sets, the differing ones first, and the headline before others."""
+    names = [*published.numbers, *(n for n in found if n not in published.numbers)]
+    verdicts = [_verdict(name, published.numbers.get(name), found.get(name)) for name in names]
+    verdicts.sort(key=lambda v: (VERDICTS.index(v.verdict), not _headline(v, published, found), v.name))
+    return tuple(verdicts)
 
 
 def _verdict(name: str, published: Mapping[str, Any] | None, found: Mapping[str, Any] | None) -> Verdict:
@@ -227,27 +245,6 @@ def _altered(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
         path = folder / name
         if path.is_file() and file_digest(path) != digest:
             yield name
-
-
-def _described(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """A manifest as flat lines: what a person would look at when numbers differ, data first."""
-    found: dict[str, Any] = {}
-    for item in manifest.get("inputs", []):
-        found[f"input {item['role']} ({item['name']})"] = item.get("content_sha256") or item["sha256"]
-    found |= {f"parameter {k}": v for k, v in manifest.get("parameters", {}).items()}
-    found |= {f"seed {k}": v for k, v in manifest.get("seeds", {}).items()}
-    code = manifest.get("code", {})
-    found |= {f"code {k}": code.get(k) for k in ("version", "source_sha256", "git_commit", "git_dirty")}
-    environment = manifest.get("environment", {})
-    found |= {f"package {k}": v for k, v in environment.get("packages", {}).items()}
-    found |= {k: environment.get(k) for k in ("python", "implementation", "platform", "blas", "lock")}
-    found |= {f"variable {k}": v for k, v in environment.get("variables", {}).items()}
-    return found
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 60 else f"{text[:12]}…"
 
 
 def _shown(value: Any) -> str:

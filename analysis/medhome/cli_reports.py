@@ -1,0 +1,228 @@
+"""The commands about reports that exist (standing, comparison, drawing again), environment and schema."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Report = Annotated[Path, typer.Argument(help="a report's folder", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+
+
+def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
+    """Add these commands to the command line.
+
+    Arguments
+        app: the command line.
+        fixed_environment: starts a command again in the environment in which reports are made.
+    """
+
+    @app.command(
+        epilog="Example:  medhome schema --out study.schema.json\n\n"
+        "The study file's first line for editors:  #:schema ./study.schema.json"
+    )
+    def schema(
+        out: Annotated[Path | None, typer.Option("--out", help="write it there", show_default=False)] = None,
+    ) -> None:
+        """The study file's JSON Schema: which keys there are, what each may hold, and what it means."""
+        from medhome.study.schema import study_schema
+
+        text = jsonlib.dumps(study_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        if out is None:
+            print(text, end="")
+        else:
+            out.write_text(text, encoding="utf-8", newline="\n")
+            print(out)
+
+    @app.command(
+        epilog="Examples:  medhome verify reports/demo/2010-03 --data data/demo\n\n"
+        "           medhome verify reports/demo/2010-03 --manifest-only --out verification\n\n"
+        "Ends with 0 when every number agrees, 3 when one differs, is missing or new, or a file was altered."
+    )
+    def verify(
+        report: Report,
+        data: Annotated[
+            Path | None, typer.Option("--data", help="folder of the input tables", show_default=False)
+        ] = None,
+        manifest_only: Annotated[
+            bool, typer.Option("--manifest-only", help="without the data: do the report's files agree?")
+        ] = False,
+        out: Annotated[
+            Path | None,
+            typer.Option("--out", help="also write verification.html and .json there", show_default=False),
+        ] = None,
+        certificate: Annotated[
+            Path | None,
+            typer.Option("--certificate", help="also write the text to sign there", show_default=False),
+        ] = None,
+        json: Json = False,
+    ) -> None:
+        """Run a published report again: a verdict on every number (same, agrees, differs, missing, new)."""
+        if manifest_only == (data is not None):
+            raise typer.BadParameter("name the data with --data, or check without them: --manifest-only")
+        fixed_environment()
+        from medhome import reports
+        from medhome.progress import terminal_or_lines
+
+        found = reports.verify(
+            report, data, out=out, certificate=certificate, progress=terminal_or_lines(sys.stderr)
+        )
+        _print(json, found)
+        raise typer.Exit(0 if found.agrees else 3)
+
+    @app.command(
+        epilog="Examples:  medhome doctor\n\n           medhome doctor reports/demo/2010-03\n\n"
+        "Ends with 0 as locked, 1 when something needed is missing, 3 when something is not as locked or "
+        "not as the report was made with."
+    )
+    def doctor(
+        report: Annotated[
+            Path | None, typer.Argument(help="a report's folder, to compare with", show_default=False)
+        ] = None,
+        json: Json = False,
+    ) -> None:
+        """Is this environment the locked one: Python, packages, engines, browser, fonts?"""
+        fixed_environment()
+        from medhome import reports
+
+        found = reports.examine(report)
+        _print(json, found)
+        raise typer.Exit(found.exit_code)
+
+    @app.command(
+        epilog="Examples:  medhome lock study.toml --data extract-before-the-start\n\n"
+        '           medhome lock study.toml --data extract --reason "the payer changed its cap"'
+    )
+    def lock(
+        study: Annotated[Path, typer.Argument(help="the study file (TOML)", show_default=False)],
+        data: Annotated[
+            Path | None,
+            typer.Option("--data", help="input tables; dates of service alone are read", show_default=False),
+        ] = None,
+        reason: Annotated[str, typer.Option("--reason", help="why the study was amended")] = "",
+        json: Json = False,
+    ) -> None:
+        """Lock the study file before outcomes are read, or lock an amendment; the report prints both."""
+        from medhome import reports
+
+        made = reports.lock(study, data, reason)
+        path = str(study.with_name(f"{study.stem}.lock.json"))
+        latest = f"data through {made.latest_incurred}" if made.latest_incurred else "no data named"
+        plain = {"lock": path, "entry": made.number, "when": made.when, "latest": made.latest_incurred}
+        _show(json, {**plain, "commit": made.commit, "study_sha256": made.study_sha256},
+              f"{path}: entry {made.number}, {latest}, {made.when} (performance from "
+              f"{made.performance_first}), {made.commit or 'no commit holds the file as it is'}")  # fmt: skip
+
+    @app.command(
+        epilog="Examples:  medhome status reports/demo/2010-03\n\n"
+        "           medhome status analysis/studies/demo.toml --data data/demo\n\n"
+        "Ends with 0 when everything is current, 3 when something is stale."
+    )
+    def status(
+        target: Annotated[
+            Path, typer.Argument(help="a report's folder, or a study file", show_default=False)
+        ],
+        data: Annotated[
+            Path | None, typer.Option("--data", help="folder of the input tables", show_default=False)
+        ] = None,
+        out: Annotated[Path, typer.Option("--out", help="where a study's reports lie")] = Path("reports"),
+        through: Annotated[
+            str | None, typer.Option("--through", metavar="YYYY-MM", help="another data period of the study")
+        ] = None,
+        json: Json = False,
+    ) -> None:
+        """What of a report is stale and why: study file, inputs, code, environment. Nothing is run."""
+        fixed_environment()
+        from medhome import reports
+
+        found = reports.status(target, data=data, out=out, through=through)
+        _print(json, found)
+        raise typer.Exit(3 if found.stale else 0)
+
+    @app.command(
+        epilog="Example:  medhome compare reports/demo/2009-12 reports/demo/2010-03 --page compare.html"
+    )
+    def compare(
+        old: Annotated[Path, typer.Argument(help="folder of the earlier report", show_default=False)],
+        new: Annotated[Path, typer.Argument(help="folder of the later report", show_default=False)],
+        page: Annotated[
+            Path | None, typer.Option("--page", help="also write a page there", show_default=False)
+        ] = None,
+        json: Json = False,
+    ) -> None:
+        """Which numbers moved between two reports, and what moved them; restated history apart."""
+        from medhome import reports
+
+        _print(json, reports.compare(old, new, page))
+
+    @app.command(epilog="Example:  medhome report reports/demo/2010-03")
+    def report(
+        folder: Report,
+        jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="notebooks run side by side")] = 2,
+        timeout: Annotated[int, typer.Option("--timeout", min=1, help="seconds one cell may take")] = 600,
+        json: Json = False,
+    ) -> None:
+        """Draw a report's pages again from its saved results; no data are read, no model is fitted."""
+        fixed_environment()
+        from medhome import reports
+        from medhome.progress import terminal_or_lines
+
+        done = reports.render_again(
+            folder, jobs=jobs, timeout=timeout, progress=terminal_or_lines(sys.stderr)
+        )
+        index = str(done.folder / "index.html")
+        _show(json, {"report": str(done.folder), "index": index, "run_id": done.run_id}, index)
+
+    @app.command(epilog="Example:  medhome release reports/demo/2010-03 --out reports/released")
+    def release(
+        folder: Report,
+        out: Annotated[
+            Path, typer.Option("--out", help="what is released goes to OUT/<study>/<through>/")
+        ] = Path("reports/released"),
+        json: Json = False,
+    ) -> None:
+        """Copy what may be released of a report, after every disclosure audit passed; else refuse (5)."""
+        from medhome import reports
+
+        target = reports.release(folder, out)
+        _show(json, {"released": str(target)}, str(target))
+
+    @app.command(
+        epilog="Examples:  medhome bundle reports/small/2010-03 --out small.zip --world small --seed 1\n\n"
+        "           medhome bundle reports/my-study/2010-03 --out package"
+    )
+    def bundle(
+        folder: Report,
+        out: Annotated[
+            Path, typer.Option("--out", help="folder, or file ending in .zip", show_default=False)
+        ],
+        world: Annotated[
+            str | None, typer.Option("--world", help="the world that the data are", show_default=False)
+        ] = None,
+        seed: Annotated[
+            int | None, typer.Option("--seed", help="the world's seed, if not its own", show_default=False)
+        ] = None,
+        json: Json = False,
+    ) -> None:
+        """Write a replication package that one command reproduces: report, code, lock, README, metadata."""
+        fixed_environment()
+        from medhome import reports
+
+        made = reports.bundle(folder, out, world=world, seed=seed)
+        _show(json, {"package": str(made)}, str(made))
+
+
+def _print(as_json: bool, found: Any) -> None:
+    """A result that knows its plain form and its text."""
+    _show(as_json, found.to_plain(), "" if as_json else found.to_text())
+
+
+def _show(as_json: bool, plain: Any, text: str) -> None:
+    print(
+        jsonlib.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, default=str) if as_json else text
+    )

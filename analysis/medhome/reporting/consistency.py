@@ -1,0 +1,242 @@
+"""Do a report's own files agree with one another? For a reviewer who may not have the data.
+
+Digests, the run's id, sums, ratios, intervals and the amounts in the report's sentences are held against
+``manifest.json`` and ``results.json``. Nothing is computed anew: numbers that were wrong from the start and
+agree with each other pass. ``medhome verify`` with the data finds those.
+"""
+
+from __future__ import annotations
+
+import bisect
+import html
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medhome.reporting.json_files import read_json
+from medhome.reporting.manifest import run_id_of
+from medhome.reporting.verify import RESULTS, Published
+
+Numbers = Mapping[str, Mapping[str, Any]]
+
+_HIDDEN = re.compile(r"<(table|svg|figure|details|pre|script|style|nav)\b.*?</\1>", re.DOTALL)
+_SENTENCE = re.compile(r"<(p|li|div class=\"(?:v|v long|s)\")[^>]*>(.*?)</(?:p|li|div)>", re.DOTALL)
+_TAG = re.compile(r"<[^>]+>")
+_AMOUNT = re.compile(r"\$?\d[\d,]*(?:\.\d+)?%?(?:\s(?:million|billion))?")
+_NOT_RESULTS = (0.8, 0.9, 0.95)
+"""Levels of intervals and of power, which sentences name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """One kind of agreement: what was held against what, how often, and where it failed."""
+
+    id: str
+    about: str
+    compared: int
+    findings: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        word = f"{len(self.findings)} of {self.compared} fail" if self.findings else f"{self.compared} hold"
+        return f"{self.about}: {word}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consistency:
+    """What was held against what in a report's own files.
+
+    absent: files that the manifest describes and that are not here. unsupported: amounts in sentences that
+    results.json does not hold as they are (some are derived): to be looked at, no failure.
+    """
+
+    run_id: str
+    held: tuple[Held, ...]
+    absent: tuple[str, ...]
+    unsupported: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        return not any(h.findings for h in self.held)
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "schema": "medhome/consistency/1",
+            "agrees": self.agrees,
+            "run_id": self.run_id,
+            "held": [
+                {"id": h.id, "about": h.about, "compared": h.compared, "findings": list(h.findings)}
+                for h in self.held
+            ],
+            "absent": list(self.absent),
+            "unsupported": list(self.unsupported),
+        }
+
+    def to_text(self) -> str:
+        word = "its files agree with one another" if self.agrees else "its files do NOT agree"
+        lines = [f"run {self.run_id[:16]}: {word} (nothing was computed anew)"]
+        for one in self.held:
+            lines += [one.line, *(f"  {finding}" for finding in one.findings)]
+        if self.absent:
+            lines.append(f"not here, and so not looked at: {', '.join(self.absent)}")
+        if self.unsupported:
+            lines.append("amounts in sentences that results.json does not hold as they are:")
+            lines += [f"  {line}" for line in self.unsupported]
+        return "\n".join(lines)
+
+
+def consistency(published: Published, folder: Path) -> Consistency:
+    """Hold a report's files against one another.
+
+    Arguments
+        published: what `verify.read_published` read from ``folder``.
+    """
+    manifest, numbers = published.manifest, published.numbers
+    here = [o["name"] for o in manifest["outputs"] if (folder / o["name"]).is_file()]
+    pages = {name: _sentences(folder / name) for name in here if name.endswith(".html")}
+    amounts, unsupported = _amounts(pages, numbers, manifest.get("parameters", {}))
+    results_id = read_json(folder / RESULTS).get("run_id")
+    ids = {"run_id of the manifest": run_id_of(manifest), f"run_id of {RESULTS}": results_id}
+    wrong = [f"{what}: {found}" for what, found in ids.items() if found != manifest.get("run_id")]
+    held = [
+        Held(id="digests", about="files with their digests", compared=len(here), findings=published.altered),
+        Held(id="run", about="the run's id with what made it", compared=len(ids), findings=tuple(wrong)),
+    ]
+    for name, about, look in LAWS:
+        found = list(look(numbers))
+        held.append(
+            Held(id=name, about=about, compared=len(found), findings=tuple(f for f in found if f is not None))
+        )
+    held.append(
+        Held(id="text", about="amounts in sentences with results.json", compared=amounts, findings=())
+    )
+    outputs = [o["name"] for o in manifest["outputs"]]
+    return Consistency(
+        run_id=str(manifest.get("run_id")),
+        held=tuple(held),
+        absent=tuple(n for n in outputs if n not in here),
+        unsupported=tuple(unsupported),
+    )
+
+
+def _intervals(numbers: Numbers) -> Iterator[str | None]:
+    """Intervals that hold their estimate, the narrow inside the wide."""
+    for name, number in numbers.items():
+        value, narrow, wide = (number.get(k) for k in ("value", "ci90", "ci95"))
+        for level, interval in (("90%", narrow), ("95%", wide)):
+            if value is not None and interval is not None:
+                inside = _at_most(interval[0], value) and _at_most(value, interval[1])
+                yield None if inside else f"{name}: {value} lies outside its {level} interval {interval}"
+        if narrow is not None and wide is not None:
+            inside = _at_most(wide[0], narrow[0]) and _at_most(narrow[1], wide[1])
+            yield None if inside else f"{name}: the 90% interval {narrow} lies outside the 95% one {wide}"
+
+
+def _ratios(numbers: Numbers) -> Iterator[str | None]:
+    """Actual over expected, and actual less expected, under each definition."""
+    for name in numbers:
+        if not name.endswith(".ae_ratio"):
+            continue
+        stem = name.removesuffix("ae_ratio")
+        parts = (f"{stem}actual_pmpm", f"{stem}expected_pmpm", f"{stem}difference_pmpm", name)
+        actual, expected, difference, ratio = (numbers.get(p, {}).get("value") for p in parts)
+        if actual is not None and expected and ratio is not None:
+            good = math.isclose(actual / expected, ratio, rel_tol=1e-8)
+            yield None if good else f"{name}: {ratio}, but actual over expected is {actual / expected:.10g}"
+        if actual is not None and expected is not None and difference is not None:
+            good = math.isclose(actual - expected, difference, rel_tol=1e-8, abs_tol=1e-6)
+            wrong = f"{parts[2]}: {difference}, but actual less expected is {actual - expected:.10g}"
+            yield None if good else wrong
+
+
+def _sums(numbers: Numbers) -> Iterator[str | None]:
+    """Dollars over member-months in savings, and member-months of both program years in all."""
+
+    def value(name: str) -> Any:
+        return numbers.get(name, {}).get("value")
+
+    months = value("savings.member_months")
+    for name in ("gross", "net", "fees"):
+        pmpm, total = value(f"savings.{name}_pmpm"), value(f"savings.{name}_total_usd")
+        if name != "net" and None not in (pmpm, total, months):
+            good = math.isclose(pmpm * months, total, rel_tol=1e-8, abs_tol=0.01)
+            yield None if good else f"savings.{name}_total_usd: {total}, not {pmpm} times {months}"
+    years = [v for k in numbers if re.fullmatch(r"savings\.year\.\d+\.member_months", k) and (v := value(k))]
+    if years and months is not None:
+        good = math.isclose(sum(years), months, rel_tol=1e-9)
+        yield None if good else f"savings.member_months: {months}, but the years have {sum(years)}"
+    sources = [value(k) for k in numbers if re.fullmatch(r"did\.variance\..*\.share", k)]
+    if sources and None not in sources:
+        good = math.isclose(sum(sources), 1.0, abs_tol=1e-8)
+        yield None if good else f"did.variance: the shares sum to {sum(sources):.10g}, not 1"
+
+
+def _withheld(numbers: Numbers) -> Iterator[str | None]:
+    """Withheld numbers have no value."""
+    for name, number in numbers.items():
+        if number.get("suppressed"):
+            yield None if number.get("value") is None else f"{name}: withheld, with a value"
+
+
+LAWS: tuple[tuple[str, str, Callable[[Numbers], Iterator[str | None]]], ...] = (
+    ("intervals", "intervals with their estimates", _intervals),
+    ("ratios", "actual and expected cost with their ratio and difference", _ratios),
+    ("sums", "totals with their parts", _sums),
+    ("withheld", "withheld numbers without a value", _withheld),
+)
+
+
+def _at_most(low: float, high: float) -> bool:
+    return low <= high or math.isclose(low, high, rel_tol=1e-8, abs_tol=1e-9)
+
+
+def _sentences(path: Path) -> list[str]:
+    """The sentences of a page: paragraphs, points and cards outside tables and figures."""
+    page = path.read_text(encoding="utf-8")
+    main = _HIDDEN.sub(" ", page[max(0, page.find("<main")) :])
+    return [html.unescape(_TAG.sub("", match[2])).strip() for match in _SENTENCE.finditer(main)]
+
+
+def _amounts(
+    pages: Mapping[str, list[str]], numbers: Numbers, parameters: Mapping[str, Any]
+) -> tuple[int, list[str]]:
+    """How many amounts (dollars, percentages, decimals) in sentences a result rounds to, and the others."""
+    known = sorted({abs(float(v)) for v in _known(numbers, parameters)})
+    found, missing = 0, []
+    for page, sentences in pages.items():
+        for sentence, match in ((s, m) for s in sentences for m in _AMOUNT.finditer(s)):
+            text = match[0]
+            if not any(sign in text for sign in "$%."):
+                continue
+            if _is_known(text, known):
+                found += 1
+            else:
+                start = max(0, match.start() - 50)
+                missing.append(f"{page}: {text} in “…{sentence[start : match.end() + 20]}…”")
+    return found, list(dict.fromkeys(missing))
+
+
+def _known(numbers: Numbers, parameters: Mapping[str, Any]) -> Iterator[float]:
+    for number in numbers.values():
+        single = (number.get(k) for k in ("value", "se", "p", "df"))
+        pairs = itertools.chain(number.get("ci90") or (), number.get("ci95") or ())
+        for value in itertools.chain(single, pairs, (number.get("n") or {}).values()):
+            if value is not None:
+                yield value
+    for value in itertools.chain(parameters.values(), _NOT_RESULTS):
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield value
+
+
+def _is_known(text: str, known: list[float]) -> bool:
+    """Whether some number, rounded as the text is, reads like it."""
+    unit = 1e6 if "million" in text else 1e9 if "billion" in text else 0.01 if "%" in text else 1.0
+    digits = re.sub(r"[^\d.]", "", text).rstrip(".")
+    half = 0.5 * 10.0 ** -len(digits.partition(".")[2])
+    low, high = (float(digits) - half) * unit, (float(digits) + half) * unit
+    at = bisect.bisect_left(known, low - 1e-9)
+    return at < len(known) and known[at] <= high + 1e-9

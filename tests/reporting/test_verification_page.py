@@ -1,0 +1,121 @@
+"""Verification without data, its page and its certificate: what does not agree stands first."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from medhome import reports
+from medhome.reporting.consistency import LAWS, consistency
+from medhome.reporting.json_files import read_json, write_json
+from medhome.reporting.verification_page import certificate, write_verification
+from medhome.reporting.verify import compare, read_published
+from medhome.study.problems import StudyFileError
+
+
+@pytest.fixture
+def copied(example_report, tmp_path):
+    shutil.copytree(example_report, tmp_path / "report")
+    return tmp_path / "report"
+
+
+def failed(folder):
+    """The laws that a report's files break."""
+    found = consistency(read_published(folder), folder)
+    return {h.id: h.findings for h in found.held if h.findings}
+
+
+def test_an_invented_report_agrees_where_its_inventor_was_careful(copied):
+    """The invented evaluation keeps intervals, withheld numbers and ids; its totals are made up."""
+    assert not {"digests", "run", "intervals", "withheld"} & set(failed(copied))
+
+
+def number(value, **more):
+    return {"value": value, **more}
+
+
+GOOD = {
+    "did.total_pmpm": number(-3.0, ci90=[-5.0, -1.0], ci95=[-6.0, 0.0]),
+    "expected.E1.actual_pmpm": number(297.0),
+    "expected.E1.expected_pmpm": number(300.0),
+    "expected.E1.difference_pmpm": number(-3.0),
+    "expected.E1.ae_ratio": number(0.99),
+    "savings.member_months": number(100.0),
+    "savings.gross_pmpm": number(3.0),
+    "savings.gross_total_usd": number(300.0),
+    "savings.year.1.member_months": number(60.0),
+    "savings.year.2.member_months": number(40.0),
+    "did.variance.own.share": number(0.75),
+    "did.variance.members.share": number(0.25),
+    "attrition.r3.treated.members_dropped": number(None, suppressed="primary-or-secondary"),
+}
+
+
+def broken(numbers):
+    return {name: [f for f in look(numbers) if f is not None] for name, _, look in LAWS}
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "law"),
+    [
+        ("did.total_pmpm", "value", 1.0, "intervals"),
+        ("did.total_pmpm", "ci90", [-90.0, 90.0], "intervals"),
+        ("expected.E1.ae_ratio", "value", 0.98, "ratios"),
+        ("expected.E1.actual_pmpm", "value", 297.01, "ratios"),
+        ("savings.gross_total_usd", "value", 300.02, "sums"),
+        ("savings.year.2.member_months", "value", 41.0, "sums"),
+        ("did.variance.members.share", "value", 0.26, "sums"),
+        ("attrition.r3.treated.members_dropped", "value", 5, "withheld"),
+    ],
+)
+def test_each_law_holds_and_is_broken_by_a_number_that_was_changed(name, key, value, law):
+    assert broken(GOOD) == {each: [] for each, _, _ in LAWS}
+    changed = {**GOOD, name: {**GOOD[name], key: value}}
+    assert {each for each, findings in broken(changed).items() if findings} == {law}
+
+
+def test_a_manifest_that_was_changed_no_longer_has_its_run_id(copied):
+    manifest = read_json(copied / "manifest.json")
+    manifest["parameters"]["outcomes.cap_usd_per_year"] = 50_000
+    write_json(manifest, copied / "manifest.json")
+    assert "run" in failed(copied)
+
+
+def test_amounts_in_sentences_are_looked_up_and_levels_are_not(copied):
+    effect = read_json(copied / "results.json")["numbers"]["did.total_pmpm"]["value"]
+    (copied / "index.html").write_text(
+        f"<main><p>It fell by −${abs(effect):,.2f}, with 90% intervals.</p><table><td>$77.77</td></table>"
+        "<p>Or by $987.65 in 2009, and 12 months.</p></main>"
+    )
+    found = consistency(read_published(copied), copied)
+    assert len(found.unsupported) == 1 and "$987.65" in found.unsupported[0]
+    assert next(h for h in found.held if h.id == "text").compared == 2
+
+
+def test_the_differing_number_stands_first_with_its_cause_beside_it(example_report, tmp_path):
+    fresh = read_json(example_report / "results.json")
+    again = read_json(example_report / "manifest.json")
+    fresh["numbers"]["did.total_pmpm"]["value"] *= 1 + 1e-6
+    again["inputs"][0]["content_sha256"] = "f" * 64
+    found = compare(read_published(example_report), fresh, again)
+    page = write_verification(found, tmp_path / "out").read_text()
+    assert page.index('id="Every-number"') > page.index('id="What-is-not-as-published"')
+    assert page.index("did.total_pmpm") < page.index('id="What-is-not-as-published"')
+    assert "Likely cause: the input data" in page
+    said = read_json(tmp_path / "out" / "verification.json")
+    assert said["numbers"][0]["name"] == "did.total_pmpm" and not said["agrees"]
+    assert said["differences"][0]["group"] == "data"
+    text = certificate(found)
+    assert "NOT verified" in text and "did.total_pmpm" in text and "Signature:" in text
+    good = compare(read_published(example_report), read_json(example_report / "results.json"), again)
+    assert "verified" in certificate(good) and "NOT" not in certificate(good)
+
+
+def test_a_verification_without_data_is_written_outside_the_report(copied, tmp_path):
+    found = reports.verify(copied, None, out=tmp_path / "out", certificate=tmp_path / "out" / "sign.txt")
+    page = (tmp_path / "out" / "verification.html").read_text()
+    assert "Nothing was computed anew" in page and "default-src 'none'" in page
+    assert found.run_id in (tmp_path / "out" / "sign.txt").read_text()
+    with pytest.raises(StudyFileError, match="inside the report"):
+        reports.verify(copied, None, out=copied / "verification")
