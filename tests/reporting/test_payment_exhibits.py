@@ -40,7 +40,13 @@ def test_the_settlement_statement_names_each_step():
     assert "the program earns $888,000 (shared)" in text
     assert "Program year 2 (10 months so far) is not settled: the contract has no benchmark for it." in text
     cells = payment_exhibits.settlement(payment()).cells()
-    assert cells[0][1:5] == ["222,000", "$71,040,000; $320.00", "$68,820,000; $310.00", "3.12%; 2.54%"]
+    assert cells[0][1:] == [
+        "222,000", "$71,040,000; $320.00", "$68,820,000; $310.00", "3.12%; 2.54%, reached", "$2,220,000",
+        "40.00%; met, 0.800", "$888,000; ", "shared",
+    ]  # fmt: skip
+    turned = dict(reversed(payment().before.items()))
+    rows = payment_exhibits.before_savings(Payment(before=turned)).rows()
+    assert [r["id"] for r in rows] == list(payment().before)
     owing = payment().settlement.iloc[:1].assign(earned_usd=-5000.0, savings_rate=-0.03, why="loss shared")
     owing = owing.assign(actual_usd=72_000_000.0)
     said = payment_words.settlement(Payment(settlement=owing))

@@ -27,6 +27,11 @@ _KINDS = {
     "performance": "Pay for performance",
     "shared_savings": "Shared savings",
 }
+_BEFORE = (
+    *("detectable_pmpm", "detectable_share", "chance_share", "minimum_savings_share", "minimum_savings_pmpm"),
+    *("minimum_by_chance_share", "cv_ratio", "full_credibility_member_years", "credibility_share"),
+    *("baseline_pmpm", "credible_baseline_pmpm"),
+)
 _CARE = {"quality": "quality", "appropriate_care": "appropriate care"}
 
 
@@ -78,7 +83,7 @@ def before_savings(payment: Payment) -> DataTable:
             "unit": e.unit,
             "digits": e.digits,
         }
-        for name, e in payment.before.items()
+        for name, e in sorted(payment.before.items(), key=lambda item: _place(item[0]))
     ]
 
     def value(row: Row) -> str:
@@ -103,17 +108,25 @@ def settlement(payment: Payment) -> DataTable:
     """Exhibit T16, one row per program year."""
     frame = payment.settlement
 
-    def decided(row: Row) -> str:
-        return str(row["why"])
+    def minimum(row: Row) -> str:
+        rate = _rate(row["minimum_rate"])
+        return (
+            rate
+            if absent(row["minimum_rate"])
+            else f"{rate}, {'reached' if row['reached'] else 'not reached'}"
+        )
+
+    def quality(row: Row) -> str:
+        gate = "met" if row["quality_met"] else "not met"
+        return gate if absent(row["quality_score"]) else f"{gate}, {number(row['quality_score'], 3)}"
+
+    def bound(row: Row) -> str:
+        return "at the cap" if row["cap_bound"] else ""
 
     return DataTable(
         id="tbl-settlement",
         caption="Settlement of shared savings",
-        frame=frame.assign(
-            reached_text=["yes" if r else "no" for r in frame["reached"]],
-            quality_text=["met" if q else "not met" for q in frame["quality_met"]],
-            bound_text=["yes" if b else "no" for b in frame["cap_bound"]],
-        ),
+        frame=frame,
         columns=(
             Column(
                 "year", "Year", count,
@@ -122,13 +135,20 @@ def settlement(payment: Payment) -> DataTable:
             Column("member_months", "Member-months", count),
             Column("benchmark_usd", "Benchmark", _whole, "$", beneath=Column("benchmark_pmpm", "PMPM", usd)),
             Column("actual_usd", "Actual", _whole, "$", beneath=Column("actual_pmpm", "PMPM", usd)),
-            Column("savings_rate", "Savings rate", _rate, beneath=Column("minimum_rate", "minimum", _rate)),
-            Column("reached_text", "Reached"),
-            Column("quality_text", "Quality", beneath=Column("quality_score", "score", _score)),
-            Column("share_rate", "Share", _rate),
+            Column(
+                "savings_rate", "Savings rate", _rate,
+                beneath=Column("minimum_rate", "minimum", _rate, by_row=minimum),
+            ),
             Column("generated_usd", "Generated", _whole, "$"),
-            Column("earned_usd", "Earned", _whole, "$", beneath=Column("bound_text", "capped")),
-            Column("why", "Decided by", by_row=decided),
+            Column(
+                "share_rate", "Share", _rate,
+                beneath=Column("quality_score", "quality gate, score", _score, by_row=quality),
+            ),
+            Column(
+                "earned_usd", "Earned", _whole, "$",
+                beneath=Column("cap_bound", "", by_row=bound),
+            ),
+            Column("why", "Decided by"),
         ),
         counts=Payment.COUNTS["settlement"],
         resting=Payment.RESTING["settlement"],
@@ -182,6 +202,10 @@ def payments(payment: Payment) -> DataTable:
         note="On the treated arm's member-months; what the comparison arm was paid counts for as many "
         "members, with a minus sign.",
     )
+
+
+def _place(name: str) -> int:
+    return _BEFORE.index(name) if name in _BEFORE else len(_BEFORE)
 
 
 def _whole(value: object) -> str:

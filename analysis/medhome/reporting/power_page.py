@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from matplotlib.figure import Figure as MplFigure
 from matplotlib.ticker import FuncFormatter
 
-from medhome.reporting.blocks import Block, paragraphs, prose
+from medhome.reporting.blocks import Block, paragraphs
 from medhome.reporting.datatable import Column, DataTable
 from medhome.reporting.drawing import BLUE, MUTE, VERMILION, Figure, canvas, money_ticks, quiet
+from medhome.reporting.section_page import write_sections
 from medhome.study.display import count, share, usd
 from medhome.study.power_results import AXES, PowerCurve, significant
 
@@ -101,26 +100,11 @@ def power_assumptions(found: PowerCurve) -> DataTable:
 
 
 def write_power_page(found: PowerCurve, out: Path) -> Path:
-    """Write the page, whole or not at all: one self-contained file; an earlier one is replaced."""
-    import nbformat
-
-    from medhome.reporting.render import render_notebook
-
+    """Write the page: one self-contained file; an earlier one is replaced."""
     shown = [axis for axis in AXES if (found.frame["axis"] == axis).sum() > 1]
     parts = [
         ("", power_in_words(found)),
         *((AXES[axis], power_figure(found, axis).block()) for axis in shown),
         ("Assumptions", power_assumptions(found).block()),
     ]
-    cells = []
-    for heading, block in parts:
-        if heading:
-            cells.append(nbformat.v4.new_markdown_cell(f"## {prose(heading)}"))
-        data = nbformat.v4.new_output("display_data", {"text/html": block.html, "text/plain": block.text})
-        cells.append(nbformat.v4.new_code_cell("", outputs=[data], execution_count=1))
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".power-") as name:
-        made = Path(name) / out.name
-        title = f"{found.title}: what this study could find"
-        render_notebook(nbformat.v4.new_notebook(cells=cells), made, {"title": title})
-        os.replace(made, out)
-    return out
+    return write_sections(parts, out, f"{found.title}: what this study could find")

@@ -87,13 +87,64 @@ lookback_months = {LOOKBACK_MONTHS}
 
 [expected]
 primary = "E3"
-
+{_YARDSTICKS if world.name == "demo" else ""}
 [[fees]]
 name = "Care-management fee"
 pmpm_usd = 1.50
 first = "{world.start}"
 
-[disclosure]
+{_CONTRACT if world.name == "demo" else ""}[disclosure]
 policy = "cms-11"
 floor = 11
+"""
+
+
+# What the demonstration declares beyond a world's own study: a trend from outside, and placebo outcomes.
+_YARDSTICKS = """\
+external_trend_share = 0.05             # the yearly trend that the simulated market was given
+
+[[placebo_outcomes]]                       # claims that no care program changes within months
+codes = "appendicitis"
+
+[[placebo_outcomes]]
+codes = "fracture"
+"""
+
+# Made-up values of measures, and a contract: what the demonstration's statement of payment is drawn from.
+_CONTRACT = """\
+[[payment.performance]]
+name = "Quality and appropriate care"
+first = "2008-06"
+pool_pmpm_usd = 0.50
+
+[[payment.performance.measures]]
+id = "screening"
+label = "Breast cancer screening"
+value = 0.76
+threshold = 0.70
+target = 0.80
+
+[[payment.performance.measures]]
+id = "diabetes"
+label = "Diabetes: A1c tested"
+value = 0.91
+threshold = 0.85
+target = 0.95
+gate = true
+
+[[payment.performance.measures]]
+id = "emergency"
+label = "Avoidable emergency visits per 1,000"
+kind = "appropriate_care"
+value = 92
+threshold = 95
+target = 80
+lower_is_better = true
+
+[payment.shared_savings]
+minimum_savings_rate = "medicare"
+share_rate = 0.5
+quality = "scaled"
+cap_rate = 0.10
+
 """
