@@ -166,7 +166,6 @@ def test_a_group_without_variance_says_so(made):
     flat = dataclasses.replace(made.groups, cells=dataclasses.replace(made.groups.cells, frame=frame))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(where, "FEWEST_MEMBERS", 5)
-        patch.setattr(where, "_narrowed", lambda cells, like: cells)
         part = flat.cells.by(*made.cells.keys)
         member = member_covariance(made.pairs, sorted(set(made.cells.frame["month"]))).matrix
         row = where._of_part(

@@ -57,6 +57,7 @@ def describe(
         groups: cells of groups of members. cohort: for the neutral names of organisations.
     """
     first = spec.periods.performance.first
+    cells = _with_only(cells, OUTCOME)
     whole = twfe(cells, OUTCOME, spec.estimation.covariates, first_post=first)
     member = member_covariance(pairs, whole.panel.months).matrix
     by_category = _categories(cells, triangles, _sizes(groups.practices), spec, did)
@@ -99,7 +100,8 @@ def _categories(
         own = services.get(category, dict.fromkeys(("member_variance", *PEOPLE), NAN))
         if category == LARGE and LARGE not in services:
             continue  # no cap, or nobody above it
-        fit = twfe(kinds, category, spec.estimation.covariates, first_post=spec.periods.performance.first)
+        first, covariates = spec.periods.performance.first, spec.estimation.covariates
+        fit = twfe(_with_only(kinds, category), category, covariates, first_post=first)
         found = _interval(fit, spec, did, member_variance=float(own["member_variance"]))
         rows.append(
             {
@@ -163,11 +165,13 @@ def _parts(
             yield "stratum", str(name), label, part, people
     for row in groups.groups.to_dict("records"):
         assert groups.cells is not None
-        part = groups.cells.where((groups.cells.frame["subgroup"] == row["group"]).to_numpy()).by(*cells.keys)
+        part = _with_only(
+            groups.cells.where((groups.cells.frame["subgroup"] == row["group"]).to_numpy()), OUTCOME
+        ).by(*cells.keys)
         people = {arm: float(row[f"members_{arm}"]) for arm in ARMS}
         yield str(row["dimension"]), str(row["group"]), str(row["label"]), part, people
         if row["dimension"] == "risk":
-            others = _narrowed(cells, part).without(part)
+            others = cells.without(part)
             total = _sizes(practices)
             left = {arm: total[arm] - people[arm] for arm in ARMS}
             yield "risk", "risk:other", "Not at high risk", others, left
@@ -239,11 +243,12 @@ def _spread(cells: Cells) -> float:
     return float(cells.scatter(OUTCOME, OUTCOME).sum() / months) if months > 0 else 0.0
 
 
-def _narrowed(cells: Cells, like: Cells) -> Cells:
-    """Cells with the moments of others only, so that these can be taken from them."""
-    kept = [*cells.keys, "rows", *like.moments]
-    scales = {v: cells.scales[v] for v in like.scales}
-    return replace(cells, scales=scales, frame=cells.frame[kept])
+def _with_only(cells: Cells, outcome: str) -> Cells:
+    """Cells with the moments of an outcome and of expected cost only: the others cost time in every part."""
+    kept = {outcome, "expected"}
+    moments = [m for m in cells.moments if set(m.split("*")[1:]) <= kept]
+    scales = {v: cells.scales[v] for v in cells.scales if v in kept}
+    return replace(cells, scales=scales, frame=cells.frame[[*cells.keys, "rows", *moments]])
 
 
 def _sizes(practices: pd.DataFrame) -> dict[str, float]:
