@@ -31,7 +31,7 @@ sys.path[:0] = [str(ROOT / "analysis"), str(ROOT / "tests" / "models")]
 import few_cluster_worlds as worlds  # noqa: E402
 import numpy as np  # noqa: E402
 
-from benchmarks.skewed_members import bank, organization_months  # noqa: E402
+from benchmarks.skewed_members import blocks, organization_months, whole_blocks  # noqa: E402
 from medhome.models.inference import ferman_pinto  # noqa: E402
 from medhome.models.inference.contrasts import contrasts, month_shares  # noqa: E402
 from medhome.models.inference.random_effects import re_panel_runs  # noqa: E402
@@ -90,15 +90,16 @@ def _panels(world: str, members: np.ndarray, runs: int, rng: np.random.Generator
             n = min(AT_ONCE, runs - first)
             yield worlds.draw(rng, members, n), worlds.member_covariance()
         return
-    paths = bank()
+    drawn = blocks()
     for _ in range(runs):
-        y, covariance = organization_months(paths, members, rng)
+        y, covariance = organization_months(drawn, members, rng)
         yield y[None], covariance
 
 
 def row(world: str, kind: str, treated: int, comparisons: int, runs: int, seed: int) -> str:
     """One setting's line of the table."""
     members = worlds.sizes(kind, treated, comparisons)
+    members = whole_blocks(members) if world == "members" else members
     arm, after = np.arange(len(members)) < treated, np.arange(worlds.MONTHS) >= worlds.BEFORE
     by_month = np.repeat(members[:, None], worlds.MONTHS, axis=1)
     share = month_shares(after)

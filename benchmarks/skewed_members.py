@@ -6,12 +6,15 @@ months, a path's months correlated 0.37 at one lag and 0.06 at 24); `moments` sa
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import few_cluster_worlds as worlds
 import numpy as np
 
 PATHS, CAP_USD = 400_000, 100_000.0
+BLOCK = 25
+"""Members are drawn so many at a time: sums of independent paths, made once."""
 
 
 @cache
@@ -42,24 +45,48 @@ def moments(paths: np.ndarray) -> dict[str, float]:
     return {"sd": float(variance**0.5), "zero_share": float((paths == 0).mean()), **lags}
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """Sums over `BLOCK` paths each. cost: (B, months); products: (B, months) by lag, the mean over pairs of
+    months that far apart of x_s x_t, summed over the paths."""
+
+    cost: np.ndarray
+    products: np.ndarray
+
+
+@cache
+def blocks(seed: int = 20080601) -> Blocks:
+    """The bank in blocks: an organisation of n members is n / `BLOCK` of them, drawn with replacement."""
+    paths = bank(seed).astype(float).reshape(PATHS // BLOCK, BLOCK, -1)
+    T = paths.shape[2]
+    products = np.stack(
+        [(paths[:, :, k:] * paths[:, :, : T - k]).mean(2).sum(1) for k in range(T)], axis=1
+    )
+    return Blocks(cost=paths.sum(1), products=products)
+
+
+def whole_blocks(members: np.ndarray) -> np.ndarray:
+    """Members rounded to whole blocks."""
+    return np.maximum(1, np.round(members / BLOCK)) * BLOCK
+
+
 def organization_months(
-    paths: np.ndarray, members: np.ndarray, rng: np.random.Generator
+    found: Blocks, members: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """(J, T) means of drawn members with shocks of organisations and sites, and the covariance estimated.
 
     The covariance is that of `models.inference.member_covariance`: cross-products of deviations from the
-    organisation's month, averaged by lag, here without turnover.
+    organisation's month, averaged by lag, here without turnover. members: of `whole_blocks`.
     """
-    T = paths.shape[1]
-    y, products, count = np.empty((len(members), T)), np.zeros((T, T)), 0
-    for j, size in enumerate(members.astype(int)):
-        own = paths[rng.integers(0, len(paths), size)].astype(float)
-        y[j] = own.mean(0)
-        own -= y[j]
-        products += own.T @ own
-        count += size
+    T = found.cost.shape[1]
+    count = (members / BLOCK).astype(int)
+    drawn = rng.integers(0, len(found.cost), count.sum())
+    first = np.r_[0, np.cumsum(count)[:-1]]
+    y = np.add.reduceat(found.cost[drawn], first) / members[:, None]
+    products = found.products[drawn].sum(0)
+    apart = [(members @ (y[:, k:] * y[:, : T - k])).mean() for k in range(T)]
+    by_lag = (products - np.array(apart)) / members.sum()
     lag = np.abs(np.subtract.outer(np.arange(T), np.arange(T)))
-    by_lag = np.array([products[lag == k].mean() for k in range(T)]) / count
     values, vectors = np.linalg.eigh(by_lag[lag])
     covariance = (vectors * np.maximum(values, 1e-3 * by_lag[0])) @ vectors.T
     shocks = worlds.autoregressive(rng, 10.0, 0.8, (len(members),))

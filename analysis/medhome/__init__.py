@@ -46,6 +46,7 @@ _HOMES = {
         "chronic_care",
         "claims_by_month",
         "cohort_flow",
+        "comparison_weights",
         "cost_above_the_cap",
         "cost_by_quarter",
         "cost_model_terms",

@@ -11,6 +11,7 @@ import pandas as pd
 from medhome import adjustment
 from medhome.models import (
     checks,
+    comparison_group,
     completion,
     credibility,
     did,
@@ -52,6 +53,7 @@ from medhome.tables import (
     collapse,
     engines,
     latest_month,
+    member_patterns,
     panel,
     placebo_outcomes,
     selection,
@@ -102,8 +104,9 @@ class Collapsed:
     own. flows: who came and went (`tables.selection`). by_attribution: cells of the curve
     (`tables.specifications`). employers: those of the largest employer groups. outcomes: what the program
     cannot have changed (`tables.placebo_outcomes`). adjusted: the study's risk, and the same cells with the
-    other timing of it. groups: cells of groups of members (`tables.subgroups`). measures: use
-    of care and quality. The rest are parts of `Evaluation`.
+    other timing of it. groups: cells of groups of members (`tables.subgroups`). measures: use of care and
+    quality. patterns: members with the same months, where asked for (`tables.member_patterns`). The rest are
+    parts of `Evaluation`.
     """
 
     cells: Cells
@@ -122,6 +125,7 @@ class Collapsed:
     by_attribution: dict[str, Cells]
     employers: EmployerCells
     outcomes: tuple[PlaceboCells, ...]
+    patterns: Cells | None
     adjusted: adjustment.Adjusted
     groups: GroupCells
     measures: CollapsedMeasures
@@ -162,6 +166,7 @@ def collapse_study(
         compared = replace(balance.describe(scored, spec), strata=strata.by_arm(cells, rows, spec))
         flows = selection.describe(inputs, scored, spec)
         coded = code_systems.by_month(inputs, scored.members, model.coefficients(), spec)
+        of_members = member_patterns.patterns(scored, spec)
         unchanged = placebo_outcomes.collapse(inputs, scored, cells, pairs["allowed_capped"], spec)
         measured = collapse_measures(inputs, scored, spec, data)
         other = _specification_cells(ready, inputs, scored, cells, spec)
@@ -184,6 +189,7 @@ def collapse_study(
         by_attribution=other,
         employers=of_employers,
         outcomes=unchanged,
+        patterns=of_members,
         adjusted=adjusted,
         groups=groups,
         measures=measured,
@@ -215,7 +221,11 @@ def evaluate(
     Arguments as in `collapse_study`. Returns everything that was found, not yet cleared for release. Raises
     `DataProblem` and `ModelRefusal`.
     """
-    study = collapse_study(spec, data, progress, engine)
+    whole = collapse_study(spec, data, progress, engine)
+    weights, compared = comparison_group.weigh(
+        whole.cells, whole.rows.frame, whole.model.predict(whole.rows.frame), whole.cohort.balance, spec
+    )
+    study = _weighted(whole, weights)
     cells, pairs = study.cells, study.pairs
 
     effect = did.estimate(cells, pairs["allowed_capped"], spec)
@@ -227,7 +237,7 @@ def evaluate(
     progress("effect, expected cost and savings estimated", 0, 0)
     waves = describe_waves(cells, pairs["allowed_capped"], study.starts, spec, effect)
     sure = robustness.describe(
-        cells, pairs["allowed_capped"], spec, effect, study.cohort, study.outcomes
+        cells, pairs["allowed_capped"], spec, effect, study.cohort, study.outcomes, study.patterns
     )
     progress("placebos, other estimators and bounds estimated", 0, 0)
     modelled = member_costs.describe(study.rows, spec, study.cohort.labels)
@@ -251,7 +261,7 @@ def evaluate(
         periods=_periods(spec),
         checks=checks.run_all(
             **found,
-            cells=cells,
+            cells=whole.cells,
             spec=spec,
             coded=study.coded,
             notes=study.adjusted.notes,
@@ -260,10 +270,11 @@ def evaluate(
         + noted
         + wave_checks(waves, spec),
         payment=replace(paid_out.result, before=before),
-        selection=_selection(study, spec),
+        selection=_selection(whole, spec),
         truncation=Truncation(above_cap=study.above_cap, cap_grid=other_caps.cap_grid(study.grid, spec)),
         robustness=sure,
-        specifications=specification_models.curve(study.by_attribution, effect.headline, spec),
+        specifications=specification_models.curve(study.by_attribution, effect.headline, spec, weights),
+        comparison=compared,
         washout=Washout(grid=implementation.washout(cells, pairs["allowed_capped"], spec)),
         employers=employers.without_each(study.employers, cells, pairs["allowed_capped"], spec),
         uncertainty=whole_chain.whole_chain(
@@ -277,6 +288,24 @@ def evaluate(
         waves=waves,
         measures=measure_effects.describe(study.measures, spec),
         **found,
+    )
+
+
+def _weighted(study: Collapsed, weights: comparison_group.PracticeWeights) -> Collapsed:
+    """The study with comparison practices weighted in everything that an effect is estimated on."""
+    if not weights.factors:
+        return study
+    weighed = weights.applied
+    named = {n: getattr(study, n) for n in ("triangles", "grid", "employers", "groups")}
+    return replace(
+        study,
+        cells=weighed(study.cells),
+        patterns=weighed(study.patterns),
+        adjusted=replace(
+            study.adjusted, cells=weighed(study.adjusted.cells), other=weighed(study.adjusted.other)
+        ),
+        outcomes=tuple(replace(o, cells=weighed(o.cells)) for o in study.outcomes),
+        **{n: replace(part, cells=weighed(part.cells)) for n, part in named.items()},
     )
 
 

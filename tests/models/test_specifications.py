@@ -12,7 +12,10 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 from specification_world import HEADLINE, START, collapsed, member_months, study
 
+from medhome.models.comparison_group import PracticeWeights
 from medhome.models.specifications import axes, curve, primary
+from medhome.models.twfe import twfe
+from medhome.study.comparison_choices import Comparison
 from medhome.study.problems import StudyFileError
 from medhome.study.spec import _validated
 from medhome.study.specification_results import AXES, SpecificationCurve
@@ -109,6 +112,20 @@ def test_entropy_balanced_weights_are_in_the_curve_and_not_in_the_ranks(months):
     names = found.specifications["weights"].value_counts()
     assert names["entropy"] == names["member_months"] and found.ranked == len(found.effects) / 2
     assert any("made for the actual assignment" in sentence for sentence in found.left_out)
+
+
+def test_the_study_s_own_weights_are_the_primary_of_its_curve(months):
+    cells = collapsed(months)
+    sites = cells.frame[["organization_id", "practice_id", "arm"]].drop_duplicates().astype(str)
+    keys = sites.itertuples(index=False, name=None)
+    practices = {k: 1.0 + (k[2] == "comparison") * i / 7 for i, k in enumerate(keys)}
+    weights = PracticeWeights(factors=practices)
+    spec = study().model_copy(update={"comparison": Comparison(weights="entropy")})
+    found = curve({OWN: cells}, HEADLINE, spec, weights).specifications
+    own = found[found["primary"]].iloc[0]
+    assert own["weights"] == "study" and set(found["weights"]) > {"member_months"}
+    on_cells = twfe(weights.applied(cells), "allowed_100000", ["expected"], first_post=START)
+    assert_allclose(own["estimate"], on_cells.coefficients[0], rtol=1e-5)
 
 
 def test_the_primary_is_marked_with_the_interval_of_the_headline(found):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from medhome.models.cells_panel import before_and_after, months_panel, quarters_panel
+from medhome.models.member_effects import member_effect
 from medhome.models.panels.event_study import event_study
 from medhome.models.panels.ppml import ppml
 from medhome.models.panels.synthetic import synthetic
@@ -21,6 +22,7 @@ from medhome.models.panels.twfe import twfe
 from medhome.models.panels.two_by_two import did2x2
 from medhome.models.sensitivity.refits import Refits
 from medhome.models.twfe import fit_panel
+from medhome.study.cells import Cells
 from medhome.study.panel_results import PanelEstimate
 from medhome.study.problems import ModelRefusal
 from medhome.study.results import DidResult
@@ -29,10 +31,13 @@ CLUSTERED = "cr1_organization"
 """The row of exhibit T19 whose kind of interval the other estimators have."""
 
 
-def estimates_by_method(refits: Refits, effect: DidResult, start: int) -> pd.DataFrame:
+def estimates_by_method(
+    refits: Refits, effect: DidResult, start: int, patterns: Cells | None = None
+) -> pd.DataFrame:
     """``methods`` of `study.robustness_results.Robustness`: the headline first, dollars PMPM.
 
-    start: month index in which event quarter 0 begins. An estimator that refuses the study keeps its row,
+    start: month index in which event quarter 0 begins. patterns: cells of members with the same months, where
+    the study asks for member effects. An estimator that refuses the study keeps its row,
     with the reason in ``reading``.
     """
     panel, first_post = refits.panel, refits.first_post
@@ -70,7 +75,21 @@ def estimates_by_method(refits: Refits, effect: DidResult, start: int) -> pd.Dat
     few = effect.treated_organizations
     for name, label, make in tried:
         rows.append({"method": name, "label": label, "headline": False, **estimator_row(make, valid, few)})
+    if patterns is not None:
+        rows.insert(2, _of_members(patterns, first_post, valid))
     return pd.DataFrame(rows)
+
+
+def _of_members(patterns: Cells, first_post: int, valid: bool) -> dict[str, object]:
+    label = "Effects of every member and month, clustered by organisation"
+    named = {"method": "member-effects", "label": label, "headline": False}
+    try:
+        found = member_effect(patterns, first_post)
+    except ModelRefusal as refusal:
+        return {**named, **_nothing(refusal)}
+    reading = "Members' own changes alone; not adjusted, since expected cost does not change inside a member"
+    ends = _ends(found.ci90, found.ci95)
+    return {**named, "estimate": found.estimate, "se": found.se, **ends, "valid": valid, "reading": reading}
 
 
 def _headline(effect: DidResult) -> dict[str, object]:
@@ -98,8 +117,7 @@ def estimator_row(make: Callable[[], PanelEstimate], valid: bool, few: int) -> d
     try:
         found = make()
     except ModelRefusal as refusal:
-        nothing = dict.fromkeys(("estimate", "se", "lo90", "hi90", "lo95", "hi95"), np.nan)
-        return {**nothing, "valid": False, "reading": f"Not estimated: {str(refusal).rstrip('.')}"}
+        return _nothing(refusal)
     synthetic = found.estimator == "synthetic-did"
     if synthetic:
         worth = (
@@ -117,6 +135,11 @@ def estimator_row(make: Callable[[], PanelEstimate], valid: bool, few: int) -> d
         "valid": valid and not synthetic,
         "reading": worth,
     }
+
+
+def _nothing(refusal: ModelRefusal) -> dict[str, object]:
+    nothing = dict.fromkeys(("estimate", "se", "lo90", "hi90", "lo95", "hi95"), np.nan)
+    return {**nothing, "valid": False, "reading": f"Not estimated: {str(refusal).rstrip('.')}"}
 
 
 def _ends(ci90: tuple[float, float], ci95: tuple[float, float]) -> dict[str, float]:

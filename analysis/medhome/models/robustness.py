@@ -42,11 +42,13 @@ def describe(
     effect: DidResult,
     cohort: Cohort,
     outcomes: Sequence[PlaceboCells] = (),
+    patterns: Cells | None = None,
 ) -> Robustness:
     """Everything that the page "How sure are we" shows.
 
     cells, pairs, spec: as for `models.did.estimate`; effect: what that found; cohort: for the neutral
-    names of organisations and their numbers of members; outcomes: those that the program cannot have changed.
+    names of organisations and their numbers of members; outcomes: those that the program cannot have changed;
+    patterns: members with the same months, where the study asks for member effects.
     """
     refits = Refits.of(
         cells.where(cells.frame["month"].isin(spec.periods.analysed)),
@@ -76,7 +78,7 @@ def describe(
     found["full"] = without.full
     found["organizations"] = _organizations(without, labels, members)
     found["practices"] = _practices(leave_one_out(refits, "practice"), refits.panel, labels)
-    found["methods"] = estimates_by_method(refits, effect, spec.periods.start_month)
+    found["methods"] = estimates_by_method(refits, effect, spec.periods.start_month, patterns)
     if outcomes:
         found["placebo_outcomes"] = _placebo_outcomes(outcomes, spec)
     attempt("placebo_arm", lambda: _placebo_arm(refits, labels, members))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from medhome.models.cell_moments import CellMoments, Term
+from medhome.models.comparison_group import PracticeWeights
 from medhome.models.weighting.entropy import entropy_balance
 from medhome.study.cells import Cells
 from medhome.study.problems import ModelRefusal
@@ -73,13 +74,16 @@ def of_population(cells: Cells, population: str, first_post: int, floor: int) ->
     return moments.label(after=(month >= first_post).astype(int))
 
 
-def weighted(moments: CellMoments, weights: str) -> Sample:
-    """The practice-months under weights of `study.specification_choices.Specifications.weights`.
+def weighted(moments: CellMoments, weights: str, practices: PracticeWeights | None = None) -> Sample:
+    """The practice-months under weights of `study.specification_choices.Specifications.weights`, or under the
+    study's own of ``practices`` ("study").
 
     Raises `ModelRefusal` where entropy balancing cannot reach the treated practices' means.
     """
     if weights == "member_months":
         return Sample(moments=moments, reassignable=True)
+    if weights == "study" and practices is not None:
+        return Sample(moments=moments.reweighted(practices.of(moments.keys)), reassignable=False)
     if weights == "equal_practices":
         return Sample(moments=moments.reweighted(1 / moments.weight), reassignable=True)
     if weights == "equal_organizations":

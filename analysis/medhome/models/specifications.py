@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from medhome.models.comparison_group import PracticeWeights
 from medhome.models.inference.conventional import TTest
 from medhome.models.inference.randomization import ENUMERATED_AT_MOST, SAMPLED, TIE
 from medhome.models.specification_estimators import ESTIMATORS
@@ -41,7 +42,7 @@ def primary(spec: StudySpec) -> dict[str, str]:
         spec.attribution.population,
         "none" if cap is None else str(cap),
         "allowed",
-        "member_months",
+        "member_months" if spec.comparison.weights == "none" else "study",
         "expected" if "expected" in spec.estimation.covariates else "none",
         "all",
         "twfe",
@@ -72,12 +73,18 @@ def axes(spec: StudySpec) -> dict[str, tuple[str, ...]]:
     }
 
 
-def curve(by_attribution: Mapping[str, Cells], headline: Estimate, spec: StudySpec) -> SpecificationCurve:
+def curve(
+    by_attribution: Mapping[str, Cells],
+    headline: Estimate,
+    spec: StudySpec,
+    practices: PracticeWeights | None = None,
+) -> SpecificationCurve:
     """The effect under every combination of the study's [specifications].
 
     Arguments
         by_attribution: cells with the outcomes ``<amount>_<cap>`` and ``expected``; none: an empty curve.
         headline: the study's effect, whose interval the primary specification has.
+        practices: the study's own weights of comparison practices, where it has some.
 
     The cost model behind ``expected`` is that of the attribution, fitted once: a specification changes what
     it names and nothing else.
@@ -85,7 +92,7 @@ def curve(by_attribution: Mapping[str, Cells], headline: Estimate, spec: StudySp
     if not by_attribution:
         return SpecificationCurve()
     values, own = axes(spec), primary(spec)
-    samples, left_out = _samples(by_attribution, values, spec)
+    samples, left_out = _samples(by_attribution, values, spec, practices)
     units = sorted({u for s in samples.values() for u in s.organizations})
     treated = np.array([arm == "treated" for _name, arm in units])
     assigned, exact = _assignments(treated, spec.seed)
@@ -138,7 +145,10 @@ def curve(by_attribution: Mapping[str, Cells], headline: Estimate, spec: StudySp
 
 
 def _samples(
-    by_attribution: Mapping[str, Cells], values: Mapping[str, tuple[str, ...]], spec: StudySpec
+    by_attribution: Mapping[str, Cells],
+    values: Mapping[str, tuple[str, ...]],
+    spec: StudySpec,
+    practices: PracticeWeights | None,
 ) -> tuple[dict[Where, Sample], list[str]]:
     """One sample per attribution, population and weights, and what could not be made, and why."""
     found: dict[Where, Sample] = {}
@@ -154,7 +164,7 @@ def _samples(
             continue
         for weights in values["weights"]:
             try:
-                found[attribution, population, weights] = weighted(moments, weights)
+                found[attribution, population, weights] = weighted(moments, weights, practices)
             except ModelRefusal as refusal:
                 left_out.append(f"{attribution}, population {population}, weights {weights}: {refusal}")
     return found, left_out

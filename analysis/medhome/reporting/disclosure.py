@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from medhome.reporting.comparison_gate import release_comparison
 from medhome.reporting.employer_gate import release_employers
 from medhome.reporting.measure_gate import release_measures
 from medhome.reporting.member_cost_gate import release_member_costs
@@ -100,6 +101,8 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
     parts["selection"], others = release_selection(parts["selection"], evaluation.selection, floor)
     secondary += others
     parts["robustness"], others = release_robustness(parts["robustness"], parts["cohort"])
+    secondary += others
+    parts["comparison"], others = release_comparison(parts["comparison"], parts["cohort"])
     secondary += others
     parts["employers"], others = release_employers(
         parts["employers"], evaluation.employers, evaluation.cohort.members, floor

@@ -31,6 +31,7 @@ from medhome.reporting.cohort_pages import (
     the_program,
     who_was_compared,
 )
+from medhome.reporting.comparison_pages import comparison_weights
 from medhome.reporting.completion_exhibits import run_out_and_completion
 from medhome.reporting.employer_exhibits import effect_without_each_employer
 from medhome.reporting.measure_pages import (
@@ -106,6 +107,7 @@ __all__ = [
     "chronic_care",
     "claims_by_month",
     "cohort_flow",
+    "comparison_weights",
     "cost_above_the_cap",
     "cost_by_quarter",
     "cost_model_terms",

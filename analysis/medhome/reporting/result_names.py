@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medhome.reporting.comparison_names import COMPARISON
 from medhome.reporting.measure_names import MEASURES
 from medhome.reporting.member_cost_names import MEMBER_COSTS, MEMBER_COSTS_WITH_INTERVAL, RISK_MODEL
 from medhome.reporting.payment_names import PAYMENT
@@ -305,6 +306,7 @@ TABLES: tuple[Table, ...] = (
     *MEASURES,
     *ROBUSTNESS,
     *SPECIFICATIONS,
+    *COMPARISON,
     UNCERTAINTY,
     *WHERE,
     *WAVES,
@@ -329,6 +331,7 @@ WITH_INTERVAL = {
     **MEMBER_COSTS_WITH_INTERVAL,
     "measures.effects": "estimate",
     **ROBUSTNESS_WITH_INTERVAL,
+    "comparison.placebo": "estimate",
     **WHERE_WITH_INTERVAL,
     "specifications.specifications": "estimate",
     **WAVES_WITH_INTERVAL,

@@ -27,6 +27,7 @@ _VALUES = {
     ("weights", "equal_practices"): "Practices equal",
     ("weights", "equal_organizations"): "Organisations equal",
     ("weights", "entropy"): "Entropy balanced",
+    ("weights", "study"): "The study's own",
     ("covariates", "none"): "No covariates",
     ("covariates", "expected"): "Expected cost",
     ("population", "all"): "All members",

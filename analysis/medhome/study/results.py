@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from medhome.study.check_results import Check
+from medhome.study.comparison_results import ComparisonGroup
 from medhome.study.completion_results import Completion
 from medhome.study.employer_results import Employers
 from medhome.study.measure_results import Measures
@@ -324,20 +326,6 @@ class Savings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
-    """One check of the study: ``passed`` is true, false, or none when it only informs.
-
-    ``sentence`` is generated from the result and shown as it is. ``front_page`` checks that did not pass
-    are shown on the first page.
-    """
-
-    id: str
-    sentence: str
-    passed: bool | None
-    front_page: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Everything that one evaluation found; complete, or it does not exist."""
 
@@ -357,6 +345,7 @@ class Evaluation:
     selection: Selection = field(default_factory=Selection)
     robustness: Robustness = field(default_factory=Robustness)
     specifications: SpecificationCurve = field(default_factory=SpecificationCurve)
+    comparison: ComparisonGroup = field(default_factory=ComparisonGroup)
     washout: Washout = field(default_factory=Washout)
     employers: Employers = field(default_factory=Employers)
     uncertainty: Uncertainty = field(default_factory=Uncertainty)
@@ -380,6 +369,7 @@ class Evaluation:
         "selection",
         "robustness",
         "specifications",
+        "comparison",
         "washout",
         "employers",
         "uncertainty",

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from medhome.study.comparison_results import ComparisonGroup
 from medhome.study.completion_results import Completion
 from medhome.study.employer_results import Employers
 from medhome.study.measure_results import Measures
@@ -51,6 +52,7 @@ _PARTS: dict[str, type] = {
     "selection": Selection,
     "robustness": Robustness,
     "specifications": SpecificationCurve,
+    "comparison": ComparisonGroup,
     "washout": Washout,
     "employers": Employers,
     "uncertainty": Uncertainty,

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from medhome.study.arm_choices import Arms, Attribution
 from medhome.study.claims_choices import Claims, read_service_rules
+from medhome.study.comparison_choices import Comparison
 from medhome.study.cost_model_choices import CostModelChoices
 from medhome.study.deflator import read_price_index
 from medhome.study.expected_choices import Expected, SavingsPrior
@@ -71,6 +72,7 @@ class Estimation(Section):
 
     covariates: list[Literal["expected"]] = Field(default=["expected"])
     prior_scale_share: float = Field(default=0.08, gt=0, le=1)
+    member_effects: bool = False
 
 
 class Disclosure(Section):
@@ -107,6 +109,7 @@ class StudySpec(Section):
     completion: Completion = Completion()
     risk: Risk = Risk()
     expected: Expected = Expected()
+    comparison: Comparison = Comparison()
     estimation: Estimation = Estimation()
     specifications: Specifications = Specifications()
     savings_prior: SavingsPrior | None = None
