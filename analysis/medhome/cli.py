@@ -10,7 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from medhome import cli_cost_model, cli_panels, cli_payment, cli_reports, cli_validation
+from medhome import (
+    cli_cost_model,
+    cli_panels,
+    cli_payment,
+    cli_person_years,
+    cli_reports,
+    cli_validation,
+)
 from medhome.study.problems import MedhomeError
 
 EXIT_CODES = """Exit codes: 0 done (verify: all numbers agree) · 1 a notebook or a model failed or refused ·
@@ -215,6 +222,12 @@ app.command(
     "--family two-part --weights months --cluster practice --recycle program --json\n\n"
     "What each test means: docs/methods/cost-models.md",
 )(cli_cost_model.cost_model)
+app.command(
+    name="person-years",
+    epilog="Examples:  medhome person-years beneficiaries.parquet --source synpuf --out reports\n\n"
+    "           medhome person-years members.csv --person id --year year --cost paid --covariates age,ill\n\n"
+    "What R2 means: docs/methods/risk-scores.md",
+)(cli_person_years.person_years)
 app.command(
     epilog="Examples:  medhome settle commercial-example\n\n"
     "           medhome settle mssp-2018 aco_2018.csv.gz --csv settled.csv\n\n"
