@@ -90,7 +90,7 @@ def with_cells(found: Adjusted, cells: Cells, spec: StudySpec) -> Adjusted:
     if found.concurrent is None:
         return replace(found, cells=cells)
     other = found.frozen if found.scored is found.concurrent else found.concurrent
-    return replace(found, cells=cells, other=person_years.cells(other, spec))
+    return replace(found, cells=cells, other=person_years.cells(other, cells, spec))
 
 
 def side_by_side(found: Adjusted, pairs: MonthPairs, spec: StudySpec, effect: DidResult) -> RiskAdjustment:

@@ -105,13 +105,18 @@ def expected_cents(members: Table, coefficients: Mapping[str, float]) -> Integer
 
 
 def cells(
-    scored: Panel, spec: StudySpec, further: Sequence[str] = (), outcomes: Sequence[str] = OUTCOMES
+    scored: Panel,
+    spec: StudySpec,
+    further: Sequence[str] = (),
+    outcomes: Sequence[str] = OUTCOMES,
+    only: str | None = None,
 ) -> Cells:
     """Sums by organisation, practice, arm, stratum and month: all that the linear models need.
 
     Variables: the ``outcomes`` and ``expected``, in cents; moments: each of them, and the products that the
-    difference in differences reads. One row per cell with at least one member-month. Where members have a
-    ``wave`` (when their practice joined), it is a key too, and so is each column of months in ``further``.
+    difference in differences reads; of these those with the variable ``only``, where it is given. One row
+    per cell with at least one member-month. Where members have a ``wave`` (when their
+    practice joined), it is a key too, and so is each column of months in ``further``.
     """
     if not scored.scored:
         raise ValueError("cells need a scored panel: call score() first")
@@ -120,6 +125,7 @@ def cells(
     keys = (*keys[:-1], *further, keys[-1])
     variables = (*outcomes, "expected")
     wanted = [(v,) for v in variables] + [p for p in _PRODUCTS if set(p) <= set(variables)]
+    wanted = [names for names in wanted if only is None or only in names]
     # Whole months have one weight, which is taken out of the sums: half the time of wide sums.
     whole = spec.population.exposure != "day_fraction"
     moments = {moment_name(*names): _moment(joined, names, whole) for names in wanted}

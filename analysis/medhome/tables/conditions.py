@@ -105,11 +105,13 @@ def standing_codes(
     by: tuple[str, ...],
     window: Span | None = None,
     only: Table | None = None,
+    codes: Table | None = None,
 ) -> Table:
     """The diagnoses that stand, voids taken off, on lines that count in a window of months.
 
     Arguments
-        window: the look-back before the baseline where left out. only: ``person_id`` of whom to read.
+        window: the look-back before the baseline where left out. only: ``person_id`` of whom to read. codes:
+            ``system`` and ``code`` of what to read.
 
     One row per combination of ``by``: of person_id, month, system, code.
     """
@@ -132,7 +134,18 @@ def standing_codes(
         code=ibis.array([recent[c] for c in columns]).unnest(),
     )
     known = coded.filter(_.code.notnull())
+    if codes is not None:
+        known = known.semi_join(codes, ["system", "code"])
     return known.group_by(by).aggregate(net=_.sign.sum()).filter(_.net > 0)
+
+
+def codes_seen(inputs: dict[str, Table]) -> Table:
+    """Every diagnosis code on the claims, whenever: ``system``, ``code``."""
+    claim = inputs["medical_claim"]
+    columns = [c for c in claim.columns if _DIAGNOSIS.match(c)]
+    system = claim.diagnosis_code_type.fill_null("").lower()
+    parts = [claim.select(system=system, code=claim[c]).distinct() for c in columns]
+    return ibis.union(*parts, distinct=True) if len(parts) > 1 else parts[0]
 
 
 def groups_of(standing: Table) -> Table:

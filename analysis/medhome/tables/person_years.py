@@ -14,12 +14,12 @@ import pandas as pd
 from ibis import _
 from ibis.expr.types import IntegerValue, Table
 
-from medhome.study.cells import WEIGHT_SCALE, Cells, Rows
+from medhome.study.cells import WEIGHT_SCALE, Cells, Rows, moment_name
 from medhome.study.periods import Span
 from medhome.study.risk_years import RiskYear, risk_years
 from medhome.study.spec import StudySpec
 from medhome.tables import collapse
-from medhome.tables.conditions import condition_labels, groups_of, standing_codes
+from medhome.tables.conditions import codes_seen, condition_labels, groups_of, standing_codes
 from medhome.tables.engine import fetch
 from medhome.tables.panel import Panel
 
@@ -43,16 +43,20 @@ def windows_table(years: tuple[RiskYear, ...]) -> Table:
 
 
 def coded_years(
-    inputs: Mapping[str, Table], panel: Panel, spec: StudySpec, years: tuple[RiskYear, ...]
+    inputs: Mapping[str, Table],
+    panel: Panel,
+    spec: StudySpec,
+    years: tuple[RiskYear, ...],
+    codes: Table | None = None,
 ) -> Table:
     """Each code that stands of each member in the window of each year.
 
-    One row each: ``person_key``, ``year``, ``system``, ``code``. Kept in the engine as `medhome_coded`.
+    One row each: ``person_key``, ``year``, ``system``, ``code``. codes: of what to read; all where left out.
     """
     span = Span(min(y.window.first for y in years), max(y.window.end for y in years))
     who = panel.members.select("person_key", "person_id")
     standing = standing_codes(
-        dict(inputs), spec, ("person_id", "month", "system", "code"), span, who.select("person_id")
+        dict(inputs), spec, ("person_id", "month", "system", "code"), span, who.select("person_id"), codes
     )
     kept = panel.con.create_table("medhome_standing", standing.drop("net"), overwrite=True)
     windows = windows_table(years)
@@ -81,9 +85,11 @@ def person_years(
         joined = cost.left_join(scores, ["person_key", "year"])
         found = joined.select(*cost.columns, score_band=joined.score_band.fill_null("none"))
     else:
-        coded = coded_years(inputs, panel, spec, risk_years(spec.periods))
+        # Few codes are of a condition: known first, so that no other is ever counted.
+        groups = panel.con.create_table("medhome_groups", groups_of(codes_seen(dict(inputs))), overwrite=True)
+        coded = coded_years(inputs, panel, spec, risk_years(spec.periods), groups)
         names = list(condition_labels())
-        grouped = coded.join(groups_of(coded), ["system", "code"])
+        grouped = coded.join(groups, ["system", "code"])
         flags = grouped.group_by("person_key", "year").aggregate(
             **{f"condition:{n}": (grouped.condition_id == n).cast("int8").max() for n in names}
         )
@@ -132,9 +138,19 @@ def score(panel: Panel, years: Table, coefficients: Mapping[str, float]) -> Tabl
     )
 
 
-def cells(scored: Panel, spec: StudySpec) -> Cells:
-    """Practice-months of ``allowed_capped`` with the panel's own ``expected``, for one effect."""
-    return collapse.cells(scored, spec, outcomes=(OUTCOME,))
+def cells(scored: Panel, known: Cells, spec: StudySpec) -> Cells:
+    """Practice-months of ``allowed_capped`` with the panel's own ``expected``, for one effect.
+
+    Arguments
+        known: cells of the same months with another expected cost; what has no part in that is theirs.
+    """
+    found = collapse.cells(scored, spec, outcomes=(OUTCOME,), only="expected")
+    frame = found.frame
+    if not known.frame[list(found.keys)].equals(frame[list(found.keys)]):
+        raise ValueError("the cells known are not those of these months")
+    for names in ((OUTCOME,), (OUTCOME, OUTCOME)):
+        frame[moment_name(*names)] = known.frame[moment_name(*names)]
+    return Cells(keys=found.keys, scales={v: 100 for v in (OUTCOME, "expected")}, frame=frame)
 
 
 def concurrent(panel: Panel, scored_years: Table, spec: StudySpec) -> Panel:
@@ -143,7 +159,8 @@ def concurrent(panel: Panel, scored_years: Table, spec: StudySpec) -> Panel:
     mine = scored_years.select("person_key", "year", expected_now_cents="expected_cents")
     joined = months.join(mine, ["person_key", "year"])
     kept = joined.select(*panel.months.columns, "expected_now_cents")
-    table = panel.con.create_table("medhome_months_concurrent", kept, overwrite=True)
+    ordered = kept.order_by("person_key", "month")  # a member's months together are summed faster
+    table = panel.con.create_table("medhome_months_concurrent", ordered, overwrite=True)
     return dataclasses.replace(panel, months=table)
 
 
