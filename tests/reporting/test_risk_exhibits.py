@@ -31,7 +31,7 @@ def test_three_timings_stand_side_by_side_with_intervals():
 
 def test_drift_is_said_in_words_and_shown_raw():
     text = risk_exhibits.risk_of_the_members(report()).text
-    assert "rose by $5.40 per member per month more in program than in comparison" in text
+    assert "rose by $5.40 per member per month more in the program than in the comparison" in text
     assert "(95% interval $2.26 to $8.54)" in text and "looks like savings" in text
     assert "Program: 2.0% of member-months are of entrants without enrolment in the look-back" in text
     assert "June 2008 to May 2009" in text and "315.00" in text

@@ -24,7 +24,7 @@ def source(found: RiskAdjustment, spec: StudySpec) -> str:
         parts.append(f"mapping year {found.mapping_year}")
     what = "Age, sex and bands of a score" if spec.risk.scored else "A model fitted here"
     return (
-        f"{what}: {', '.join(parts)}. Their dollars are those of the comparison arm's baseline. Frozen risk "
+        f"{what}: {', '.join(parts)}. Dollars are those of the comparison arm's baseline. Frozen risk "
         f"reads diagnoses of the {spec.risk.lookback_months} months before the baseline; concurrent risk "
         "reads those of the same year as the cost."
     )
@@ -59,10 +59,10 @@ def drift(found: RiskAdjustment, spec: StudySpec) -> list[str]:
     more = "more" if row["estimate"] > 0 else "less"
     return [
         f"From the baseline to after the start, what a year's diagnoses lead to expect rose by "
-        f"{pmpm(abs(row['estimate']))} {more} in {arm_label('treated', spec).lower()} than in "
-        f"{arm_label('comparison', spec).lower()}{_how_sure(row)}. Where it rises more with the same people, "
-        "either more of them fell ill or more of their illness was coded; claims cannot tell the two apart, "
-        "and coding that improves looks like savings when risk is measured after the start."
+        f"{pmpm(abs(row['estimate']))} {more} in the {arm_label('treated', spec).lower()} than in "
+        f"the {arm_label('comparison', spec).lower()}{_how_sure(row)}. Where it rises more with the same "
+        "people, either more of them fell ill or more of their illness was coded; claims cannot tell these "
+        "apart, and coding that improves looks like savings when risk is measured after the start."
     ]
 
 
