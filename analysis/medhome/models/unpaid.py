@@ -138,9 +138,12 @@ def lowest(
 
 def label_of(category: str) -> str:
     """A kind of service in words."""
-    return {"large": "Members above the yearly cap, as paid", "all": "All"}.get(
-        category, category.replace("_", " ").capitalize()
-    )
+    named = {
+        "large": "Members above the yearly cap, as paid",
+        "all": "All",
+        "imaging_laboratory": "Imaging and laboratory",
+    }
+    return named.get(category, category.replace("_", " ").capitalize())
 
 
 def typed(name: str, rows: list[dict[str, object]]) -> pd.DataFrame:

@@ -115,7 +115,7 @@ def ratios(found: MemberCosts) -> list[str]:
         rows = records(by["condition"])
         far = max(rows, key=lambda r: abs(r["predictive_ratio"] - 1))
         sentences.append(
-            f"Of conditions, {far['label']} is furthest from one ({ratio(far['predictive_ratio'], 2)})."
+            f"Of conditions, \"{far['label']}\" is furthest from one ({ratio(far['predictive_ratio'], 2)})."
         )
     return sentences
 

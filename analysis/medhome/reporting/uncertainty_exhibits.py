@@ -95,6 +95,7 @@ def chain(found: Uncertainty) -> DataTable:
     units = [_UNITS.get(str(row["unit"]), str(row["unit"])) for row in rows]
     frame = found.quantities.assign(name=[_named(row) for row in rows], shown_unit=units)
     factors = Column("completion_se", "of this, completion factors", number, by_row=one("completion_se"))
+    narrower = Column("lo90", "90% interval", number, upper="hi90", by_row=ends("", "90"))
     return DataTable(
         id="tbl-uncertainty",
         caption="The uncertainty of every number from expected cost to return on fees",
@@ -102,14 +103,13 @@ def chain(found: Uncertainty) -> DataTable:
         columns=(
             Column("name", "Quantity", beneath=Column("shown_unit", "unit")),
             Column("estimate", "Estimate", number, by_row=one("estimate")),
-            Column("lo95", "95% interval", number, upper="hi95", by_row=ends("", "95")),
-            Column("lo90", "90% interval", number, upper="hi90", by_row=ends("", "90")),
+            Column("lo95", "95% interval", number, upper="hi95", by_row=ends("", "95"), beneath=narrower),
             Column("se", "Standard error", number, by_row=one("se"), beneath=factors),
             Column(
                 "practices_lo95",
-                "Practices drawn anew, 95%",
+                "Practices drawn anew",
                 number,
-                "conditional on this organisation",
+                "95%, conditional on this organisation",
                 upper="practices_hi95",
                 by_row=ends("practices_", "95"),
             ),

@@ -78,8 +78,12 @@ def groups(found: Where, spec: StudySpec) -> DataTable:
         frame=frame,
         columns=(
             Column("label", "Group", beneath=Column("kind", "by")),
-            Column("members_treated", f"{arm_label('treated', spec)} members", count),
-            Column("members_comparison", f"{arm_label('comparison', spec)} members", count),
+            Column(
+                "members_treated",
+                f"{arm_label('treated', spec)} members",
+                count,
+                beneath=Column("members_comparison", arm_label("comparison", spec).lower(), count),
+            ),
             *_means(spec),
             Column("estimate", "Effect", usd, "$ PMPM"),
             Column("lo95", "95% interval", usd, "$ PMPM", upper="hi95", beneath=_INTERVAL90),

@@ -41,10 +41,10 @@ def effect_by_group(report: ReleasedRun) -> Block:
 
 
 def practices_as_a_funnel(report: ReleasedRun) -> Block:
-    """Practices: raw changes against their size, and shrunken ones."""
+    """Practices: raw changes against their size; the shrunken ones are in the figure's table."""
     found, spec = report.evaluation.where, report.spec
     made = paragraphs(where_words.practices(found))
     shown = found.practices["estimate"].notna() & found.practices["members"].notna()
     if not (shown & (found.practices["arm"] == "treated")).any():
         return made
-    return made + where_figures.practices(found, spec).block() + where_exhibits.practices(found, spec).block()
+    return made + where_figures.practices(found, spec).block()

@@ -105,10 +105,12 @@ def practices(found: Where) -> list[str]:
     if mine.empty or centre is None or absent(found.between_sd_pmpm):
         return ["There are too few practices in an arm for a funnel."]
     outside = int((mine["estimate"] - centre).abs().gt(mine["limit95"]).sum())
+    lie = "lies" if outside == 1 else "lie"
+    sd = usd(found.between_sd_pmpm)
     return [
-        f"Of {count(len(mine))} practices of the program shown, {count(outside)} lie outside the limits that "
-        f"chance alone would draw around their mean; by chance about {share(0.05, 0)} would.",
-        f"Practices differ by themselves with a standard deviation of {usd(found.between_sd_pmpm)} PMPM. The "
+        f"Of {count(len(mine))} practices of the program shown, {count(outside)} {lie} outside the limits "
+        f"that chance alone would draw around their mean; by chance about {share(0.05, 0)} would.",
+        f"Practices differ by themselves with a standard deviation of {sd} PMPM. The "
         "table draws each towards the mean of its arm, the more the fewer members it has: read that one, "
         "not the raw change.",
     ]
