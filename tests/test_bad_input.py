@@ -166,3 +166,10 @@ def test_an_empty_arm(command, world, gone, left):
 def test_a_mistyped_month(command, world):
     code, message = command("run", world / "study.toml", "--data", world, "--through", "2009-13")
     assert code == 2 and "2009-13" in message
+
+
+def test_a_fee_schedule_with_two_rates_in_one_month(command, world):
+    text = (world / "study.toml").read_text(encoding="utf-8")
+    twice = '[[fees]]\nname = "Care-management fee"\npmpm_usd = 2.00\nfirst = "2009-01"\n\n[disclosure]'
+    (world / "study.toml").write_text(text.replace("[disclosure]", twice, 1), encoding="utf-8")
+    _refused(command, world, code=2, says=["study.toml", "Care-management fee", "two rates in 2009-01"])
