@@ -20,10 +20,19 @@ MEASURES: tuple[Table, ...] = (
         "measures.effects",
         ("measure",),
         {
+            "members_treated": MEMBERS,
+            "members_comparison": MEMBERS,
+            **{
+                f"{arm}_{period}": Column("by measure", "exact", 4, f"members_{arm}")
+                for arm in ("treated", "comparison")
+                for period in ("baseline", "performance")
+            },
             "estimate": Column("by measure", "estimate", 4, "members_treated"),
+            "baseline_share": Column("share", "estimate", 4, "members_treated"),
             "ratio": Column("ratio", "estimate", 4, "members_treated"),
             "p_holm": Column("probability", "estimate", 4, "members_treated"),
             "p_bh": Column("probability", "estimate", 4, "members_treated"),
         },
     ),
+    Table("measures.unknown", "measures.unknown", ("measure",)),
 )
