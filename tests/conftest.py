@@ -31,7 +31,8 @@ SLOW = frozenset(
     f"tests/{name}.py"
     for name in (
         "fuzz/test_fuzz", "models/sensitivity/test_bounds", "models/test_selection", "properties/test_names",
-        "reporting/test_pages_in_browser", "reporting/test_report", "tables/test_data_room_benchmark",
+        "reporting/test_pages_in_browser", "reporting/test_report", "simulate/test_coded_effects",
+        "tables/test_data_room_benchmark",
         "tables/test_engine_choice", "tables/test_engines", "tables/test_properties", "test_end_to_end",
         "test_engine_end_to_end", "test_populations_end_to_end", "test_reports_end_to_end",
         "test_restated_end_to_end",

@@ -100,12 +100,12 @@ def find_effect(
     the cent. Raises `StudyFileError` for an effect that the cost cannot carry.
     """
     groups = max(1, len(world.waves) * _quarters(world))
-    with_effect = [k for k, (_, p) in enumerate(planned) if _treated(providers, p).any()]
+    with_effect = [k for k, (_, p) in enumerate(planned) if treated_months(providers, p).any()]
 
     def draw(k: int) -> tuple[int, TreatedChunk, float, np.ndarray]:
         members, plan = planned[k]
         events = costs.draw_events(world, members, plan, scale)
-        treated = _treated(providers, plan)
+        treated = treated_months(providers, plan)
         begins = np.minimum(providers.site_start[plan.site], world.months.months)
         year = np.maximum((plan.month - np.where(treated, begins, world.start_offset)) // 12, 0)
         years = int(year.max(initial=0)) + 1
@@ -190,8 +190,8 @@ def _group(world: WorldSettings, providers: Providers, plan: CostPlan) -> np.nda
         return np.zeros(len(plan.month), dtype=np.int64)
     quarter = (plan.month - providers.site_start[plan.site]) // 3
     group = providers.site_wave[plan.site] * _quarters(world) + quarter
-    return np.where(_treated(providers, plan), group, 0)
+    return np.where(treated_months(providers, plan), group, 0)
 
 
-def _treated(providers: Providers, plan: CostPlan) -> np.ndarray:
+def treated_months(providers: Providers, plan: CostPlan) -> np.ndarray:
     return plan.month >= providers.site_start[plan.site]

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from medhome.simulate import claims, costs, program, truth, write
+from medhome.simulate.coded_effects import with_coded_effects
 from medhome.simulate.costs import CostPlan, Events
-from medhome.simulate.effect import Effect, find_effect
+from medhome.simulate.effect import Effect, find_effect, treated_months
 from medhome.simulate.members import Members, chunks, draw_members, months_of
 from medhome.simulate.providers import Providers, build_providers
 from medhome.simulate.study_file import study_toml
@@ -129,6 +130,8 @@ def _write_claims(
             factor, counted = np.ones(len(events.usd)), np.zeros(len(events.usd), dtype=bool)
         usd = events.usd * factor
         medical, pharmacy = claims.lines_of(world, providers, members, plan, events, usd)
+        in_program = treated_months(providers, plan)
+        medical = with_coded_effects(world, members, plan, events, medical, in_program)
         tally = _tally(world, events, usd, counted, factor, medical, pharmacy)
         return (
             write.eligibility_table(world, members),

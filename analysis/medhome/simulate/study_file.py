@@ -94,6 +94,7 @@ pmpm_usd = 1.50
 first = "{world.start}"
 
 {_CONTRACT if world.name == "demo" else ""}[disclosure]
+{_measures(world)}[disclosure]
 policy = "cms-11"
 floor = 11
 """
@@ -148,3 +149,8 @@ quality = "scaled"
 cap_rate = 0.10
 
 """
+def _measures(world: WorldSettings) -> str:
+    """The measures of a world that has effects on some; nothing in one that has none."""
+    if not world.a1c_effect_share and not world.imaging_effect_share:
+        return ""
+    return '[measures]\nenabled = true\nfamilies = ["utilisation", "chronic"]\n\n'

@@ -79,6 +79,10 @@ class WorldSettings:
     effect_pmpm_usd: float = -1.78
     effect_share: float | None = None
     effect_ceiling_usd_per_year: float = 80_000.0
+    # effects on measures, by other codes on the same lines (no dollar moves): the share of other laboratory
+    # tests of members with diabetes that are A1c tests, and of advanced images that are plain ones
+    a1c_effect_share: float = 0.0
+    imaging_effect_share: float = 0.0
     # or an effect by wave; program organisations take the waves in turn
     waves: tuple[Wave, ...] = ()
     # claims
@@ -129,6 +133,8 @@ class WorldSettings:
                 f"{self.comparison_size_max}; use {smallest} to {largest}"
             )
         for key in (
+            "a1c_effect_share",
+            "imaging_effect_share",
             "churn_monthly_share",
             "crossover_share",
             "void_share",
@@ -195,7 +201,7 @@ class WorldSettings:
         return asdict(self)
 
 
-DEMO = WorldSettings(name="demo", seed=20080601)
+DEMO = WorldSettings(name="demo", seed=20080601, a1c_effect_share=0.5, imaging_effect_share=0.25)
 
 SMALL = WorldSettings(
     name="small",
