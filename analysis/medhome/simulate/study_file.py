@@ -93,8 +93,7 @@ name = "Care-management fee"
 pmpm_usd = 1.50
 first = "{world.start}"
 
-{_CONTRACT if world.name == "demo" else ""}[disclosure]
-{_measures(world)}[disclosure]
+{_CONTRACT if world.name == "demo" else ""}{_measures(world)}[disclosure]
 policy = "cms-11"
 floor = 11
 """
@@ -149,6 +148,8 @@ quality = "scaled"
 cap_rate = 0.10
 
 """
+
+
 def _measures(world: WorldSettings) -> str:
     """The measures of a world that has effects on some; nothing in one that has none."""
     if not world.a1c_effect_share and not world.imaging_effect_share:

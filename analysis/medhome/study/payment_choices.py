@@ -149,9 +149,15 @@ class SharedSavings(Section):
     def _losses(self) -> SharedSavings:
         if self.loss_rate_most < self.loss_rate_least:
             raise ValueError("loss_rate_most is below loss_rate_least")
-        named = {"minimum_loss_rate", "loss_rate", "loss_cap_rate"} & self.model_fields_set
+        # A value that equals the default may come from a study that was written out whole.
+        fields = type(self).model_fields
+        named = [
+            key
+            for key in ("loss_cap_rate", "loss_rate", "minimum_loss_rate")
+            if getattr(self, key) != fields[key].default
+        ]
         if self.sides == "one" and named:
-            raise ValueError(f'{sorted(named)[0]} counts only where sides is "two"')
+            raise ValueError(f'{named[0]} counts only where sides is "two"')
         return self
 
 
