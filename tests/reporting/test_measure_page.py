@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 
 import pandas as pd
 import pytest
-from example import evaluation, measures, report, spec
+from example import STUDY, evaluation, measures, report
 
 from medhome.reporting import disclosure, measure_exhibits, measure_figures, measure_pages
 from medhome.reporting.measure_gate import release_measures
@@ -16,10 +17,14 @@ from medhome.study.saved import load_evaluation, save_evaluation
 from medhome.study.spec import StudySpec
 
 
+def study(**measures) -> StudySpec:
+    """The demonstration study with these choices on measures."""
+    plain = tomllib.loads(STUDY.read_text(encoding="utf-8"))
+    return StudySpec.model_validate(plain | {"measures": measures})
+
+
 def asked() -> StudySpec:
-    plain = spec().model_dump()
-    plain["measures"]["enabled"] = True
-    return StudySpec.model_validate(plain)
+    return study(enabled=True)
 
 
 def shown(name: str, found: Measures | None = None) -> str:
@@ -33,8 +38,7 @@ def test_words_name_what_moved_and_what_is_not_known():
     assert "Chronic care: 1 measure could be estimated." in text
     assert "Diabetes: eye exam rose by 5.0 percentage points (95% interval 2.1 to 7.9)." in text
     assert "Not known from this input: 1 measure, listed" in text
-    plain = spec().model_dump() | {"measures": {}}
-    off = measure_pages.measures_in_words(report(StudySpec.model_validate(plain), measures=Measures())).text
+    off = measure_pages.measures_in_words(report(study(), measures=Measures())).text
     assert "asks for no measures" in off
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from medhome.study.spec import StudySpec, read_study
+from medhome.study.spec import StudySpec
 from medhome.tables import panel, sources
 from medhome.tables.engine import session
 from medhome.tables.measures.evaluation import collapse_measures
@@ -38,8 +39,8 @@ UNKNOWN = {
 @pytest.fixture(scope="module")
 def found(shared_data):
     data = shared_data / "synpuf_claims500"
-    plain = read_study(STUDY).model_dump(mode="python")
-    plain["measures"] |= {"enabled": True, "value_sets": os.path.relpath(shared_data / "value_sets", data)}
+    plain = tomllib.loads(STUDY.read_text(encoding="utf-8"))
+    plain["measures"] = {"enabled": True, "value_sets": os.path.relpath(shared_data / "value_sets", data)}
     spec = StudySpec.model_validate(plain)
     with session() as con:
         inputs = sources.open_inputs(con, spec, data)
