@@ -34,7 +34,7 @@ def shown(name: str, found: Measures | None = None) -> str:
 def test_words_name_what_moved_and_what_is_not_known():
     text = shown("measures_in_words")
     assert "not HEDIS" in text
-    assert "Use of care: 2 measures could be estimated. None differs from no effect" in text
+    assert "Use of care: 2 measures could be estimated. No measure differs from no effect" in text
     assert "Chronic care: 1 measure could be estimated." in text
     assert "Diabetes: eye exam rose by 5.0 percentage points (95% interval 2.1 to 7.9)." in text
     assert "Not known from this input: 1 measure, listed" in text
@@ -56,21 +56,22 @@ def test_the_page_of_a_family_holds_a_picture_and_both_tables():
     block = measure_pages.chronic_care(report(asked(), measures=measures()))
     for id in ("fig-measures-chronic", "tbl-measures-chronic", "tbl-eligible-chronic"):
         assert f'id="{id}"' in block.html
-    assert measure_pages.preventive_care(report(asked(), measures=measures())).html == ""
+    assert "no measure of this family" in shown("preventive_care")
     assert measure_pages.utilisation_of_care(report(asked(), measures=Measures())).html == ""
 
 
 def test_gaps_are_counted_and_drawn():
     text = shown("gaps_in_care")
     assert "before the start 200 of 500 (40.0%) and after it 270 of 540 (50.0%) were closed" in text
-    assert measure_pages.gaps_in_care(report(asked(), measures=Measures())).html == ""
+    assert "No gap in care was counted" in shown("gaps_in_care", Measures())
+    assert measure_pages.gaps_in_care(report(study(), measures=Measures())).html == ""
     svg = measure_figures.closure(measures(), asked()).block().html
     assert "Diabetes: eye exam" in svg and 'id="fig-gap-closure"' in svg
 
 
 def test_what_is_not_known_stands_with_its_reason():
     assert "needs pqi_value_sets.csv" in shown("measures_not_known")
-    assert measure_pages.measures_not_known(report(asked(), measures=Measures())).html == ""
+    assert "can be known from this input" in shown("measures_not_known", Measures())
 
 
 def with_rates(measure: str, **changes) -> Measures:

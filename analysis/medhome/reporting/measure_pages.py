@@ -51,7 +51,7 @@ def gaps_in_care(report: ReleasedRun) -> Block:
     """Gaps in care: how many were open, how many were closed, in both arms and periods."""
     found = report.evaluation.measures
     if found.gaps.empty:
-        return NOTHING
+        return _nothing(report, "No gap in care was counted: the study asks for no measure of care due.")
     shown = paragraphs([words.closure_in_words(found)]) + figures.closure(found, report.spec).block()
     if not (found.effects["family"] == "closure").any():
         return shown
@@ -61,14 +61,21 @@ def gaps_in_care(report: ReleasedRun) -> Block:
 def measures_not_known(report: ReleasedRun) -> Block:
     """Table: measures that this input does not let be known, with the reason."""
     found = report.evaluation.measures
-    return NOTHING if found.unknown.empty else exhibits.unknown(found).block()
+    if found.unknown.empty:
+        return _nothing(report, "Every measure that the study asks for can be known from this input.")
+    return exhibits.unknown(found).block()
+
+
+def _nothing(report: ReleasedRun, why: str) -> Block:
+    """Why a part is empty, where measures were asked for; the page's first words say so where none were."""
+    return paragraphs([why]) if report.spec.measures.enabled else NOTHING
 
 
 def _family(report: ReleasedRun, family: str) -> Block:
     found, spec = report.evaluation.measures, report.spec
     rows = words.of_family(found.effects, family)
     if rows.empty:
-        return NOTHING
+        return _nothing(report, "The study asks for no measure of this family that could be known.")
     told = paragraphs([words.family_in_words(found, family)])
     if rows["estimate"].notna().any():
         told += figures.effects(found, family, spec).block()

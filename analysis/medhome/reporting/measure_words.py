@@ -70,7 +70,7 @@ def family_in_words(found: Measures, family: str) -> str:
         return f"{counted} With so few organisations none has a p-value."
     if not moved:
         return (
-            f"{counted} None differs from no effect once it is counted how many were tested "
+            f"{counted} No measure differs from no effect once it is counted how many were tested "
             f"(smallest p-value after Holm {number(min(row['p_holm'] for row in tested), 2)})."
         )
     said = listed([one_in_words(row) for row in moved])
