@@ -57,7 +57,7 @@ def test_the_page_of_a_family_holds_a_picture_and_both_tables():
     for id in ("fig-measures-chronic", "tbl-measures-chronic", "tbl-eligible-chronic"):
         assert f'id="{id}"' in block.html
     assert "no measure of this family" in shown("preventive_care")
-    assert measure_pages.utilisation_of_care(report(asked(), measures=Measures())).html == ""
+    assert measure_pages.utilisation_of_care(report(study(), measures=Measures())).html == ""
 
 
 def test_gaps_are_counted_and_drawn():
