@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -26,7 +27,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 WIDTHS = (390, 1180)
 SCHEMES = ("light", "dark")
 TALLEST = 16_000
-"""Chromium cannot take a taller picture (a limit of its graphics textures)."""
+"""Chromium cannot take a taller picture (a limit of its graphics textures): the rest of a page is another."""
 
 
 class Browser:
@@ -124,7 +125,7 @@ class View:
     content_height: float
     requests: tuple[str, ...]
     complaints: tuple[str, ...]
-    png: bytes
+    pictures: tuple[bytes, ...]
 
     @property
     def scrolls_sideways(self) -> bool:
@@ -178,19 +179,19 @@ def _view(browser: Browser, page: Path, width: int, scheme: str, picture: bool) 
     browser.ask("Page.navigate", session, url=page.resolve().as_uri())
     browser.wait_for("Page.loadEventFired", session)
     size = browser.ask("Page.getLayoutMetrics", session)["cssContentSize"]
-    png = b""
-    if picture:
+    pictures = []
+    for top in range(0, math.ceil(size["height"]) if picture else 0, TALLEST):
         clip = {
             "x": 0,
-            "y": 0,
+            "y": top,
             "width": max(width, size["width"]),
-            "height": min(size["height"], TALLEST),
+            "height": min(size["height"] - top, TALLEST),
             "scale": 1,
         }
         answer = browser.ask(
             "Page.captureScreenshot", session, format="png", captureBeyondViewport=True, clip=clip
         )
-        png = base64.b64decode(answer["data"])
+        pictures.append(base64.b64decode(answer["data"]))
     mine = [e for e in browser.events if e.get("sessionId") == session]
     asked = tuple(e["params"]["request"]["url"] for e in mine if e["method"] == "Network.requestWillBeSent")
     said = tuple(
@@ -207,7 +208,7 @@ def _view(browser: Browser, page: Path, width: int, scheme: str, picture: bool) 
         content_height=size["height"],
         requests=tuple(u for u in asked if u != page.resolve().as_uri() and not u.startswith("data:")),
         complaints=said,
-        png=png,
+        pictures=tuple(pictures),
     )
 
 
@@ -225,7 +226,8 @@ def main(arguments: list[str]) -> int:
     out.mkdir(parents=True, exist_ok=True)
     wide = 0
     for view in views(report, program):
-        (out / view.name).write_bytes(view.png)
+        for number, picture in enumerate(view.pictures):
+            (out / view.name.replace(".png", f"-{number + 1}.png" if number else ".png")).write_bytes(picture)
         verdict = f"SCROLLS SIDEWAYS: {view.content_width:.0f} wide" if view.scrolls_sideways else "ok"
         wide += view.scrolls_sideways
         print(f"{view.name}: {verdict}")
