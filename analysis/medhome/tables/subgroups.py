@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 
 import ibis
+import ibis.expr.datatypes as dt
 import numpy as np
 import pandas as pd
 from ibis import _
@@ -42,14 +43,20 @@ def group_cells(inputs: dict[str, Table], scored: Panel, spec: StudySpec) -> Gro
     """
     members = scored.members
     cut = _cut(members)
-    parts = [members.filter(_.expected_cents >= cut).select("person_key", subgroup=ibis.literal("risk:high"))]
+
+    def tagged(chosen: Table, name: str) -> Table:
+        # Engines differ in which columns they know to be filled; a union asks for the same.
+        key = chosen.person_key.cast(dt.Int32(nullable=True))
+        return chosen.select(person_key=key, subgroup=ibis.literal(name))
+
+    parts = [tagged(members.filter(_.expected_cents >= cut), "risk:high")]
     labels = {"risk:high": "High risk at the baseline"}
     for name, label in _conditions(scored).items():
-        parts.append(members.filter(members[name] == 1).select("person_key", subgroup=ibis.literal(name)))
+        parts.append(tagged(members.filter(members[name] == 1), name))
         labels[name] = label
     for plan, name in _products(inputs, scored, spec).items():
         chosen = _plans(inputs, members, spec).filter(_.plan == plan)
-        parts.append(chosen.select("person_key", subgroup=ibis.literal(name)))
+        parts.append(tagged(chosen, name))
         labels[name] = f"Product {plan}"
     together = ibis.union(*parts) if len(parts) > 1 else parts[0]
     tags = scored.con.create_table("medhome_subgroups", together, overwrite=True)
