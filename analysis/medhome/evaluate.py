@@ -157,7 +157,7 @@ def collapse_study(
         rows, model, scored = adjusted.rows, adjusted.model, adjusted.scored
         cells = collapse.cells(scored, spec)
         adjusted = adjustment.with_cells(adjusted, cells, spec)
-        pairs = {y: collapse.month_pairs(scored, y) for y in PAIRED}
+        pairs = collapse.month_pairs_of(scored, PAIRED)
         grid = cap_grid.cap_grid(scored, cells, spec)
         above = truncation.above_cap(scored, spec)
         of_employers = employer_cells(inputs, scored, cells, spec)

@@ -207,25 +207,38 @@ def month_pairs(panel: Panel, outcome: str) -> MonthPairs:
     `LARGEST_SAMPLE` members it rests on those whose md5 of ``person_id`` is lowest by threshold: the same
     people in every run, and a share of each organisation in proportion.
     """
-    if outcome not in OUTCOMES:
-        raise ValueError(f"{outcome!r} is not an outcome; outcomes are {', '.join(OUTCOMES)}")
+    return month_pairs_of(panel, (outcome,))[outcome]
+
+
+def month_pairs_of(panel: Panel, outcomes: Sequence[str]) -> dict[str, MonthPairs]:
+    """`month_pairs` of several outcomes from one pass: a member's months are paired once."""
+    for outcome in outcomes:
+        if outcome not in OUTCOMES:
+            raise ValueError(f"{outcome!r} is not an outcome; outcomes are {', '.join(OUTCOMES)}")
     members = sampled(panel.members, LARGEST_SAMPLE)
     left = panel.months.join(members, "person_key").select(
-        "person_key", "organization_id", month_s="month", y_s=f"{outcome}_cents"
+        "person_key", "organization_id", month_s="month", **{f"s:{y}": f"{y}_cents" for y in outcomes}
     )
-    right = panel.months.select(right_key="person_key", month_t="month", y_t=f"{outcome}_cents")
+    right = panel.months.select(
+        right_key="person_key", month_t="month", **{f"t:{y}": f"{y}_cents" for y in outcomes}
+    )
     pairs = left.join(right, [left.person_key == right.right_key, left.month_s <= right.month_t])
-    found = fetch(
-        pairs.group_by("organization_id", "month_s", "month_t")
-        .aggregate(
-            members=_.count(),
-            sum_s=_.y_s.sum(),
-            sum_t=_.y_t.sum(),
-            sum_st=(_.y_s * _.y_t).cast(_WIDE).sum().cast(_WIDE),
+    sums: dict[str, ibis.Value] = {"members": pairs.count()}
+    for y in outcomes:
+        s, t = pairs[f"s:{y}"], pairs[f"t:{y}"]
+        sums |= {f"sum_s:{y}": s.sum(), f"sum_t:{y}": t.sum()}
+        sums[f"sum_st:{y}"] = (s * t).cast(_WIDE).sum().cast(_WIDE)
+    keys = ["organization_id", "month_s", "month_t"]
+    found = fetch(pairs.group_by(keys).aggregate(**sums).order_by(keys))
+    parts = ("sum_s", "sum_t", "sum_st")
+    return {
+        y: MonthPairs(
+            frame=found[[*keys, "members", *(f"{p}:{y}" for p in parts)]].rename(
+                columns={f"{p}:{y}": p for p in parts}
+            )
         )
-        .order_by("organization_id", "month_s", "month_t")
-    )
-    return MonthPairs(frame=found)
+        for y in outcomes
+    }
 
 
 def sampled(members: Table, largest: int) -> Table:
