@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from medhome.models import arm_months, practice_bootstrap, risk
 from medhome.models.arm_means import ARMS, OUTCOME
@@ -23,6 +22,7 @@ from medhome.models.ladders import growth_variance, ladder
 from medhome.study.cells import Cells, Rows
 from medhome.study.completion_results import Completion
 from medhome.study.display import usd
+from medhome.study.frames import frame_of_rows
 from medhome.study.results import DidResult, Estimate, ExpectedCosts, Savings
 from medhome.study.spec import StudySpec
 from medhome.study.triangles import Triangles
@@ -65,7 +65,7 @@ def whole_chain(
         name = str(row["quantity"])
         widened = _widened(row, factors.get(name, 0.0) * _scale(name, savings, spec))
         records.append(widened | _percentiles(drawn.get(name)))
-    frame = pd.DataFrame(records, columns=list(KINDS)).astype(KINDS)
+    frame = frame_of_rows(records, KINDS)
     prior = spec.savings_prior
     return Uncertainty(
         quantities=frame,

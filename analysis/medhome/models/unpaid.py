@@ -13,6 +13,7 @@ from medhome.models.twfe import ARMS
 from medhome.study.cells import Cells
 from medhome.study.completion_results import FRAMES
 from medhome.study.display import month, share
+from medhome.study.frames import frame_of_rows
 from medhome.study.problems import ModelRefusal
 from medhome.study.spec import StudySpec
 from medhome.study.triangles import Triangles
@@ -149,4 +150,4 @@ def label_of(category: str) -> str:
 def typed(name: str, rows: list[dict[str, object]]) -> pd.DataFrame:
     """Rows as one of the frames of `Completion`."""
     kinds = FRAMES[name]
-    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+    return frame_of_rows(rows, kinds)

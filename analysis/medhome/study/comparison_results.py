@@ -7,6 +7,8 @@ from typing import ClassVar
 
 import pandas as pd
 
+from medhome.study.frames import frame_without_rows
+
 _KINDS: dict[str, dict[str, str]] = {
     "balance": {
         "characteristic": "str", "label": "str", "unit": "str", "treated": "float64",
@@ -27,7 +29,7 @@ _KINDS: dict[str, dict[str, str]] = {
 
 def empty(name: str) -> pd.DataFrame:
     """One of the frames of `ComparisonGroup`, without rows."""
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in _KINDS[name].items()})
+    return frame_without_rows(_KINDS[name])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
+from medhome.study.frames import frame_without_rows
+
 if TYPE_CHECKING:
     from medhome.study.results import Estimate
 
@@ -36,7 +38,7 @@ FRAMES: dict[str, dict[str, str]] = {
 
 def empty(name: str) -> pd.DataFrame:
     """One of the frames without rows."""
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in FRAMES[name].items()})
+    return frame_without_rows(FRAMES[name])
 
 
 @dataclass(frozen=True, kw_only=True)

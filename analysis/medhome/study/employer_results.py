@@ -8,6 +8,7 @@ from typing import ClassVar
 import pandas as pd
 
 from medhome.study.cells import Cells
+from medhome.study.frames import frame_without_rows
 
 _SIZE = {"label": "str", "group_id": "str", "members_treated": "int64", "members_comparison": "int64"}
 _SIZE |= {"member_months": "float64", "share": "float64"}
@@ -16,7 +17,7 @@ _NUMBERS = ("estimate", "se", "lo90", "hi90", "lo95", "hi95")
 
 def no_groups() -> pd.DataFrame:
     """``EmployerCells.groups`` of a study that does not ask, or has no employer groups."""
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in _SIZE.items()})
+    return frame_without_rows(_SIZE)
 
 
 def _grid() -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pandas as pd
 
 from medhome.study.cells import Cells
+from medhome.study.frames import frame_without_rows
 
 MOMENTS = (
     *("n0", "n1", "d0", "d1", "n0n0", "n1n1", "n0n1"),
@@ -42,7 +43,7 @@ _KINDS: dict[str, dict[str, str]] = {
 
 def no_rows(name: str) -> pd.DataFrame:
     """A frame of `Measures` without rows."""
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in _KINDS[name].items()})
+    return frame_without_rows(_KINDS[name])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,8 @@ from typing import ClassVar
 
 import pandas as pd
 
+from medhome.study.frames import frame_without_rows
+
 _TEXT = frozenset(
     ("family", "stratum", "label", "part", "unit", "test", "meaning", "why", "cap", "arm", "period", "kind",
      "group")
@@ -54,7 +56,7 @@ _WHOLE = frozenset(("members", "draws", "without_cost"))
 def empty(name: str) -> pd.DataFrame:
     """A frame of `MemberCosts` without rows: what a study has that asks for no cost models."""
     kinds = {c: "str" if c in _TEXT else "int64" if c in _WHOLE else "float64" for c in COLUMNS[name]}
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in kinds.items()})
+    return frame_without_rows(kinds)
 
 
 def _resting(name: str) -> tuple[str, ...]:

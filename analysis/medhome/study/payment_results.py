@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from medhome.study.display import share, usd
+from medhome.study.frames import frame_without_rows
 
 if TYPE_CHECKING:
     from medhome.study.results import Estimate
@@ -87,7 +88,7 @@ class ContractSettlements:
 
 
 def _empty(columns: dict[str, str]) -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    return frame_without_rows(columns)
 
 
 _SETTLEMENT = {"year": "int64", "first_month": "int64", "last_month": "int64", "members": "float64"}

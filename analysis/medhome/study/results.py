@@ -19,6 +19,7 @@ from medhome.study.check_results import Check
 from medhome.study.comparison_results import ComparisonGroup
 from medhome.study.completion_results import Completion
 from medhome.study.employer_results import Employers
+from medhome.study.frames import frame_without_rows
 from medhome.study.measure_results import Measures
 from medhome.study.member_cost_results import MemberCosts
 from medhome.study.payment_results import Payment
@@ -123,7 +124,7 @@ _WORDS = ("reason", "label", "arm", "period", "category", "stratum")
 def without_rows(columns: tuple[str, ...]) -> pd.DataFrame:
     """A frame of these columns without rows: what a result holds that was not asked for."""
     kinds = {c: "str" if c in _WORDS else "float64" for c in columns}
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in kinds.items()})
+    return frame_without_rows(kinds)
 
 
 @dataclass(frozen=True, kw_only=True)

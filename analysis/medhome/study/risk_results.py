@@ -7,6 +7,8 @@ from typing import ClassVar
 
 import pandas as pd
 
+from medhome.study.frames import frame_without_rows
+
 _NUMBERS = dict.fromkeys(("estimate", "se", "lo90", "hi90", "lo95", "hi95"), "float64")
 _KINDS = {
     "effects": {"timing": "str", "label": "str", **_NUMBERS, "declared": "bool", "why": "str"},
@@ -27,7 +29,7 @@ _KINDS = {
 
 
 def _empty(name: str) -> pd.DataFrame:
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in _KINDS[name].items()})
+    return frame_without_rows(_KINDS[name])
 
 
 @dataclass(frozen=True, kw_only=True)

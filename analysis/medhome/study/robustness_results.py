@@ -8,6 +8,8 @@ from typing import ClassVar
 
 import pandas as pd
 
+from medhome.study.frames import frame_without_rows
+
 _EFFECT = dict.fromkeys(("estimate", "se", "lo90", "hi90", "lo95", "hi95"), "float64")
 _KINDS: dict[str, dict[str, str]] = {
     "placebo_starts": {
@@ -41,7 +43,7 @@ _KINDS: dict[str, dict[str, str]] = {
 
 def empty(name: str) -> pd.DataFrame:
     """One of the frames of `Robustness`, without rows."""
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in _KINDS[name].items()})
+    return frame_without_rows(_KINDS[name])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,8 @@ from typing import ClassVar
 
 import pandas as pd
 
+from medhome.study.frames import frame_without_rows
+
 _KINDS = {
     "members": {
         "arm": "str", "status": "str", "members": "int64", "member_months": "float64", "share": "float64",
@@ -32,7 +34,7 @@ _KINDS = {
 
 
 def _empty(name: str) -> pd.DataFrame:
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in _KINDS[name].items()})
+    return frame_without_rows(_KINDS[name])
 
 
 @dataclass(frozen=True, kw_only=True)

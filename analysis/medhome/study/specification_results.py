@@ -7,6 +7,8 @@ from typing import ClassVar
 
 import pandas as pd
 
+from medhome.study.frames import frame_without_rows
+
 AXES = ("attribution", "cap", "amount", "weights", "covariates", "population", "estimator", "clustering")
 """What a specification chooses; the last changes the interval only, not the estimate."""
 
@@ -29,7 +31,7 @@ _KINDS = {
 
 def empty(name: str) -> pd.DataFrame:
     """One of the frames without rows."""
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in _KINDS[name].items()})
+    return frame_without_rows(_KINDS[name])
 
 
 @dataclass(frozen=True, kw_only=True)

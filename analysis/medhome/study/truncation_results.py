@@ -9,6 +9,7 @@ from typing import ClassVar
 import pandas as pd
 
 from medhome.study.cells import Cells, MonthPairs
+from medhome.study.frames import frame_without_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +33,13 @@ def _above_cap() -> pd.DataFrame:
         "member_months": "float64", "allowed_usd": "float64", "above_usd": "float64",
         "above_share": "float64",
     }  # fmt: skip
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in kinds.items()})
+    return frame_without_rows(kinds)
 
 
 def _cap_grid() -> pd.DataFrame:
     kinds = {"cap": "str", "label": "str", "cap_usd": "float64", "estimate": "float64", "se": "float64"}
     kinds |= dict.fromkeys(("lo90", "hi90", "lo95", "hi95"), "float64") | {"declared": "bool"}
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in kinds.items()})
+    return frame_without_rows(kinds)
 
 
 @dataclass(frozen=True, kw_only=True)

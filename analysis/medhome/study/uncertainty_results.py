@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
+from medhome.study.frames import frame_without_rows
+
 if TYPE_CHECKING:
     from medhome.study.results import Estimate
 
@@ -17,7 +19,7 @@ KINDS |= {f"practices_{end}": "float64" for end in ("lo90", "hi90", "lo95", "hi9
 
 
 def _quantities() -> pd.DataFrame:
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in KINDS.items()})
+    return frame_without_rows(KINDS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,14 @@ from typing import ClassVar
 
 import pandas as pd
 
+from medhome.study.frames import frame_without_rows
+
 _KINDS = {"months_left_out": "int64", "months_after": "int64", "estimate": "float64", "se": "float64"}
 _KINDS |= dict.fromkeys(("lo90", "hi90", "lo95", "hi95"), "float64") | {"declared": "bool", "why": "str"}
 
 
 def _grid() -> pd.DataFrame:
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in _KINDS.items()})
+    return frame_without_rows(_KINDS)
 
 
 @dataclass(frozen=True, kw_only=True)

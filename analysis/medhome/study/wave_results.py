@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from medhome.study.frames import frame_without_rows
+
 _EFFECT = dict.fromkeys(("estimate", "se", "lo90", "hi90", "lo95", "hi95"), "float64")
 _BAND = {"band_lo": "float64", "band_hi": "float64"}
 _KINDS: dict[str, dict[str, str]] = {
@@ -44,7 +46,7 @@ OVERALL = {
 
 def empty(name: str) -> pd.DataFrame:
     """One of the frames of `Waves`, without rows."""
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in _KINDS[name].items()})
+    return frame_without_rows(_KINDS[name])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pandas as pd
 
 from medhome.study.cells import Cells
+from medhome.study.frames import frame_of_rows, frame_without_rows
 
 _SIZE = {"members_treated": "float64", "members_comparison": "float64"}
 _MEANS = {
@@ -33,12 +34,12 @@ KINDS: dict[str, dict[str, str]] = {
 
 def empty(name: str) -> pd.DataFrame:
     """A frame of `Where` without rows."""
-    return pd.DataFrame({c: pd.Series(dtype=kind) for c, kind in KINDS[name].items()})
+    return frame_without_rows(KINDS[name])
 
 
 def typed(name: str, rows: list[dict[str, object]]) -> pd.DataFrame:
     """Rows as one of the frames of `Where`."""
-    return pd.DataFrame(rows, columns=list(KINDS[name])).astype(KINDS[name])
+    return frame_of_rows(rows, KINDS[name])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class GroupCells:
     """
 
     groups: pd.DataFrame = field(
-        default_factory=lambda: pd.DataFrame({c: pd.Series(dtype=k) for c, k in GROUP_KINDS.items()})
+        default_factory=lambda: frame_without_rows(GROUP_KINDS)
     )
     cells: Cells | None = None
     practices: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -12,6 +12,7 @@ import difflib
 import pandas as pd
 from ibis.expr.types import Table
 
+from medhome.study.frames import frame_of_rows, frame_without_rows
 from medhome.study.periods import Span, month_end, month_index, month_start
 from medhome.study.problems import DataProblem, StudyFileError
 from medhome.study.spec import StudySpec
@@ -119,7 +120,7 @@ def starts(inputs: dict[str, Table], listed: pd.DataFrame, spec: StudySpec) -> p
     Raises `DataProblem` as `practices` does.
     """
     if spec.arms.placeholder or spec.arms.waves == "none" or spec.attribution.population == "market":
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in STARTS.items()})
+        return frame_without_rows(STARTS)
     roster = _roster(inputs, spec)
     roster = roster[roster["arm"] == "program"]
     affiliations = _affiliations(inputs)
@@ -141,7 +142,7 @@ def starts(inputs: dict[str, Table], listed: pd.DataFrame, spec: StudySpec) -> p
         first = min(_day(d, month_start(spec.periods.start_month)) for d in mine["effective_start_date"])
         last = month_index(max(_day(d, dt.date.max) for d in mine["effective_end_date"]))
         rows.append((practice, organization, month_index(first), last if last < through else 0))
-    return pd.DataFrame(rows, columns=list(STARTS)).astype(STARTS)
+    return frame_of_rows(rows, STARTS)
 
 
 def _refuse_unknown_exclusions(rows: list[tuple[str, str, str]], spec: StudySpec) -> None:
