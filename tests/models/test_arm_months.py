@@ -114,7 +114,13 @@ def test_the_gradient_is_that_of_the_four_means():
     m = arm_means.means(cells, small.spec)
     found = arm_months.gradient(arm_months.e1, x)
     assert_allclose(arm_months.e1(x).expected, m.e1, rtol=1e-12)
-    for (arm, period), slope in arm_means.gradient_of_e1(m).items():
+    by_hand = {  # of A_T1 - A_T0 * (A_C1 / A_C0) * rho, frozen risk held
+        ("treated", 1): 1.0,
+        ("treated", 0): -m.trend * m.rho,
+        ("comparison", 1): -m.A["treated", 0] * m.rho / m.A["comparison", 0],
+        ("comparison", 0): m.A["treated", 0] * m.rho * m.trend / m.A["comparison", 0],
+    }
+    for (arm, period), slope in by_hand.items():
         side = x.after if period else ~x.after
         wanted = slope / m.member_months[arm, period]
         assert_allclose(found[0 if arm == "treated" else 1][:, side], wanted, rtol=1e-9)

@@ -8,6 +8,7 @@ from test_savings import by_hand, short
 
 from medhome.models import credibility, payment, savings
 from medhome.models.inference.member_covariance import member_covariance
+from medhome.models.settlement import medicare_minimum_savings_rate
 from medhome.study.fee_schedules import schedule_gaps
 from medhome.study.payment_choices import Fee, PayForPerformance, Payment
 from medhome.study.problems import ModelRefusal
@@ -229,7 +230,14 @@ def test_what_comes_before_savings_by_hand():
     assert_allclose(rows["credible_baseline_pmpm"].value, 300.0)
     table = with_payment()
     few = credibility.before_savings(_did(-5.0), cells, pairs["allowed_capped"], table)
-    assert few["minimum_savings_share"].value is None and "5,000" in few["minimum_savings_share"].why
+    with pytest.raises(ModelRefusal) as refused:
+        medicare_minimum_savings_rate(10.0)
+    assert few["minimum_savings_share"].value is None
+    assert few["minimum_savings_share"].why == f"{refused.value}."
+    own = with_payment(shared_savings={"minimum_savings_rate": "medicare", "minimum_savings_rate_few": 0.06})
+    rows = credibility.before_savings(_did(-5.0), cells, pairs["allowed_capped"], own)
+    rate = rows["minimum_savings_share"]
+    assert rate.value == 0.06 and rate.why == "" and "of the contract" in rate.method
 
 
 def test_medicares_rate_needs_its_persons():

@@ -29,7 +29,7 @@ def test_a_rate_that_does_not_exist_says_why():
         rows["minimum_savings_share"], value=None, why="Medicare's table begins at 5,000 persons."
     )
     said = payment_words.minimum_savings_rate(rows)
-    assert said == "There is no minimum savings rate: Medicare's table begins at 5,000 persons."
+    assert said == "There is no minimum savings rate. Medicare's table begins at 5,000 persons."
     part = dataclasses.replace(rows["credibility_share"], value=0.36)
     assert "a credibility of 0.36" in payment_words.credibility(rows | {"credibility_share": part})
 

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 NOTHING = float("nan")
-RATIOS = ("rows", "weight", "actual", "predicted", "predictive_ratio")
 
 
 @dataclass(frozen=True, kw_only=True)

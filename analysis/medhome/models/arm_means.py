@@ -64,13 +64,3 @@ def means(cells: Cells, spec: StudySpec, variable: str = OUTCOME) -> Means:
             A[arm, period] = math.fsum(part.total(variable)) / weight
             R[arm, period] = math.fsum(part.total("expected")) / weight
     return Means(A=A, R=R, member_months=exposure)
-
-
-def gradient_of_e1(m: Means) -> dict[tuple[str, int], float]:
-    """How the difference from E1 moves with each of the four means of cost, given frozen risk."""
-    return {
-        ("treated", 1): 1.0,
-        ("treated", 0): -m.e1 / m.A["treated", 0],
-        ("comparison", 1): -m.e1 / m.A["comparison", 1],
-        ("comparison", 0): m.e1 / m.A["comparison", 0],
-    }

@@ -21,6 +21,10 @@ _STEP = 1e-30
 """Complex step of a derivative: exact to rounding, since nothing is subtracted."""
 
 
+class BaseYearsDiffer(ValueError):
+    """A contract's weights are not as many as the base years that the study has."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ArmMonths:
     """Sums over member-months: arrays (..., 2, S, T) of arms (treated, comparison), rate cells and months.
@@ -196,13 +200,13 @@ def e4(
     the growth of frozen risk in the rate cell over the comparison arm's (its own with an external update),
     held within one plus or minus the cap. A rate cell without members in a base year has the arm's mean.
 
-    Raises `ValueError` where the number of weights is not that of the base years.
+    Raises `BaseYearsDiffer` where the number of weights is not that of the base years.
     """
     years_back = (x.start - 1 - x.months) // 12
     base = sorted({int(k) for k in years_back[~x.after]}, reverse=True)
     weights = weights or [1.0] * len(base)
     if len(weights) != len(base):
-        raise ValueError(
+        raise BaseYearsDiffer(
             f"expected.base_year_weights has {len(weights)} weights, and the baseline {len(base)} years"
         )
     n1 = _over(x.exposure, x.after)

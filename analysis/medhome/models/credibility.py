@@ -118,9 +118,10 @@ def _minimum(
         method = "Medicare's one-sided track at this number of persons; calibrated on Medicare's costs"
         try:
             rate = medicare_minimum_savings_rate(persons)
-        except ModelRefusal:
-            why = "Medicare's table begins at 5,000 persons; this program has fewer."
+        except ModelRefusal as refusal:
             rate = None if contract is None else contract.minimum_savings_rate_few
+            why = "" if rate is not None else f"{refusal}."
+            method = "of the contract, for fewer persons than Medicare's table has"
     known = rate is not None and expected is not None and expected > 0
     se = did.headline.se
     by_chance = (

@@ -164,7 +164,7 @@ def _carried(cells: Cells, pairs: MonthPairs, m: Means, spec: StudySpec) -> dict
             continue
         try:
             numbers = definition(x)
-        except ValueError as error:
+        except arm_months.BaseYearsDiffer as error:
             reasons[name] = f"{error}."
             continue
         if np.isfinite(numbers.expected) and numbers.expected > 0:

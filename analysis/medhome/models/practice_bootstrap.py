@@ -64,8 +64,8 @@ def draw(
         for name, definition in arm_months.definitions_of(spec).items():
             try:
                 found[name] = definition(x).difference
-            except ValueError:
-                continue  # weights of another number of base years: E4 has no estimate either, and says so
+            except arm_months.BaseYearsDiffer:
+                continue  # E4 has no estimate either, and its row says why
         found["baseline"] = x.mean(x.cost, 0, ~x.after)
         found["actual"] = x.mean(x.cost, 0, x.after)
         found["E2"] = _level_gap(rows, predicted_cents, cells, drawn)

@@ -60,7 +60,7 @@ def medicare_minimum_savings_rate(persons: float) -> float:
     sizes, rates = _medicare_rates()
     if not persons >= sizes[0]:
         raise ModelRefusal(
-            f"minimum savings rate: Medicare's table begins at {sizes[0]:,.0f} persons, and there are "
+            f"Medicare's table of minimum savings rates begins at {sizes[0]:,.0f} persons, and there are "
             f"{persons:,.0f}; give the contract's own minimum_savings_rate, or minimum_savings_rate_few"
         )
     return float(np.interp(persons, sizes, rates))

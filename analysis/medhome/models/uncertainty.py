@@ -143,8 +143,8 @@ def _completion_se(
     for name, definition in arm_months.definitions_of(spec).items():
         try:
             slopes[name] = arm_months.gradient(definition, x)
-        except ValueError:
-            continue
+        except arm_months.BaseYearsDiffer:
+            continue  # E4 has no estimate either, and its row says why
     n = {(a, t): x.exposure[a][:, side].sum() for a in (0, 1) for t, side in enumerate((~x.after, x.after))}
     change, level = np.zeros_like(x.cost), np.zeros_like(x.cost)
     for (arm, after), size in n.items():

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from medhome.reporting.datatable import records
-from medhome.study.display import absent, count, interval, listed, number, pmpm, ratio, share, usd
+from medhome.study.display import absent, count, listed, pmpm, ratio, share, usd
 from medhome.study.member_cost_results import MemberCosts
 
 FAMILIES = {
@@ -205,11 +205,6 @@ def tests(found: MemberCosts) -> list[str]:
         f"{family_name(found.primary)}{whom}, {r['test']}: {r['meaning']}"
         for r in records(own[own["stratum"] == stratum])
     ]
-
-
-def interval_of(low: Any, high: Any) -> str:
-    """An interval of ratios."""
-    return interval(low, high, lambda v: number(v, 2))
 
 
 def _accuracy(found: MemberCosts, family: str, arm: str) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def minimum_savings_rate(before: Rows) -> str:
     if rate is None:
         return ""
     if absent(rate.value):
-        return f"There is no minimum savings rate: {rate.why}"
+        return f"There is no minimum savings rate. {rate.why}"
     said = f"The minimum savings rate is {share(rate.value, 2)} ({rate.method})"
     if dollars is None or absent(dollars.value) or chance is None or absent(chance.value):
         return f"{said}."
