@@ -21,7 +21,6 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
@@ -31,11 +30,11 @@ sys.path[:0] = [str(ROOT / "analysis"), str(ROOT / "tests" / "models")]
 import few_cluster_worlds as worlds  # noqa: E402
 import numpy as np  # noqa: E402
 
+from benchmarks.own_covariance import Design, Posterior  # noqa: E402
 from benchmarks.skewed_members import blocks, organization_months, whole_blocks  # noqa: E402
-from medhome.models.inference import ferman_pinto  # noqa: E402
-from medhome.models.inference.contrasts import contrasts, month_shares  # noqa: E402
+from medhome.models.inference import ferman_pinto, recommend  # noqa: E402
+from medhome.models.inference.contrasts import Contrasts, contrasts, month_shares  # noqa: E402
 from medhome.models.inference.random_effects import re_panel_runs  # noqa: E402
-from medhome.models.inference.recommend import Setting, recommend  # noqa: E402
 
 EFFECT_PMPM = -15.0
 AT_ONCE = 250
@@ -55,18 +54,17 @@ class Rates:
         self.length: list[float] = []
         self.p: list[float] = []
 
-    def null(self, found, A, y, by_month, arm, after, sampling, rng) -> None:
-        for k, f in enumerate(found):
-            self.out5.append(not f.ci95[0] <= 0 <= f.ci95[1])
-            self.out10.append(not f.ci90[0] <= 0 <= f.ci90[1])
-            self.length.append(f.ci95[1] - f.ci95[0])
-            c = contrasts(y[k], by_month, arm, after)
-            scaled = ferman_pinto.recommended(c, float(A[k]), sampling)
-            draws = ferman_pinto.random_draws(len(scaled.z), len(arm), rng, 999)
-            self.p.append(ferman_pinto.bootstrap(c, scaled, *draws).p)
+    def null(self, out5: bool, out10: bool, length: float) -> None:
+        self.out5.append(out5)
+        self.out10.append(out10)
+        self.length.append(length)
 
-    def effect(self, found) -> None:
-        self.covered += [f.ci95[0] <= EFFECT_PMPM <= f.ci95[1] for f in found]
+    def ferman_pinto(self, c: Contrasts, A: float, sampling: np.ndarray, rng: np.random.Generator) -> None:
+        scaled = ferman_pinto.recommended(c, A, sampling)
+        shape = (999, len(c.change))
+        index = rng.integers(0, len(scaled.z), shape, dtype=np.uint16)
+        sign = rng.integers(0, 2, shape, dtype=np.int8) * 2 - 1
+        self.p.append(ferman_pinto.bootstrap(c, scaled, index, sign).p)
 
     def row(self, world: str, kind: str, treated: int, comparisons: int, method: str) -> str:
         def percent(hits: list[bool] | np.ndarray) -> str:
@@ -83,44 +81,82 @@ class Rates:
         )
 
 
-def _panels(world: str, members: np.ndarray, runs: int, rng: np.random.Generator) -> Iterator[tuple]:
-    """(panels, covariance) by batch: one covariance for all shocks worlds, one a run for members."""
-    if world == "shocks":
-        for first in range(0, runs, AT_ONCE):
-            n = min(AT_ONCE, runs - first)
-            yield worlds.draw(rng, members, n), worlds.member_covariance()
-        return
+class Setting:
+    """Sizes and kinds of the organisations of one line of the table."""
+
+    def __init__(self, world: str, kind: str, treated: int, comparisons: int) -> None:
+        members = worlds.sizes(kind, treated, comparisons)
+        self.members = whole_blocks(members) if world == "members" else members
+        self.arm = np.arange(len(members)) < treated
+        self.after = np.arange(worlds.MONTHS) >= worlds.BEFORE
+        self.by_month = np.repeat(self.members[:, None], worlds.MONTHS, axis=1)
+        self.share = month_shares(self.after)
+
+    def contrasts(self, y: np.ndarray) -> Contrasts:
+        return contrasts(y, self.by_month, self.arm, self.after)
+
+    def sampling(self, covariance: np.ndarray) -> np.ndarray:
+        return (self.share @ covariance @ self.share) / self.members
+
+    def recommended(self) -> str:
+        found = recommend.Setting(
+            treated_members=tuple(self.members[self.arm]),
+            comparison_members=tuple(self.members[~self.arm]),
+            months_before=worlds.BEFORE,
+            months_after=worlds.AFTER,
+        )
+        return recommend.recommend(found).interval
+
+
+def shocks(at: Setting, runs: int, truth: float, rng: np.random.Generator, rates: Rates) -> None:
+    """Organisation-months with one covariance of members: the grid's matrices are made once a batch."""
+    covariance = worlds.member_covariance()
+    for first in range(0, runs, AT_ONCE):
+        y = worlds.draw(rng, at.members, min(AT_ONCE, runs - first))
+        y[:, at.arm, worlds.BEFORE :] += truth
+        found, A = re_panel_runs(y, at.members, at.arm, worlds.BEFORE, covariance, worlds.MEAN)
+        for k, f in enumerate(found):
+            if truth:
+                rates.covered.append(f.ci95[0] <= truth <= f.ci95[1])
+                continue
+            out5, out10 = (not low <= 0 <= high for low, high in (f.ci95, f.ci90))
+            rates.null(out5, out10, f.ci95[1] - f.ci95[0])
+            rates.ferman_pinto(at.contrasts(y[k]), float(A[k]), at.sampling(covariance), rng)
+
+
+def members(at: Setting, runs: int, truth: float, rng: np.random.Generator, rates: Rates) -> None:
+    """Single members, their covariance estimated in every run; one run in a thousand is compared with
+    `re_panel_runs`."""
     drawn = blocks()
-    for _ in range(runs):
-        y, covariance = organization_months(drawn, members, rng)
-        yield y[None], covariance
+    design = Design(at.members, int(at.arm.sum()), worlds.MONTHS, worlds.BEFORE, worlds.MEAN)
+    for run in range(runs):
+        y, covariance = organization_months(drawn, at.members, rng)
+        y[at.arm, worlds.BEFORE :] += truth
+        found = design.posterior(y, covariance)
+        if run % 1000 == 0:
+            _compare(found, at, y, covariance)
+        inside = found.inside(abs(found.estimate - truth))
+        if truth:
+            rates.covered.append(inside <= 0.95)
+        else:
+            rates.null(inside > 0.95, inside > 0.90, 2 * found.half())
+            rates.ferman_pinto(at.contrasts(y), found.A, at.sampling(covariance), rng)
+
+
+def _compare(found: Posterior, at: Setting, y: np.ndarray, covariance: np.ndarray) -> None:
+    (whole,), _ = re_panel_runs(y[None], at.members, at.arm, worlds.BEFORE, covariance, worlds.MEAN)
+    np.testing.assert_allclose(
+        (found.estimate - found.half(), found.estimate + found.half()), whole.ci95, rtol=1e-6
+    )
 
 
 def row(world: str, kind: str, treated: int, comparisons: int, runs: int, seed: int) -> str:
     """One setting's line of the table."""
-    members = worlds.sizes(kind, treated, comparisons)
-    members = whole_blocks(members) if world == "members" else members
-    arm, after = np.arange(len(members)) < treated, np.arange(worlds.MONTHS) >= worlds.BEFORE
-    by_month = np.repeat(members[:, None], worlds.MONTHS, axis=1)
-    share = month_shares(after)
-    setting = Setting(
-        treated_members=tuple(members[arm]),
-        comparison_members=tuple(members[~arm]),
-        months_before=worlds.BEFORE,
-        months_after=worlds.AFTER,
-    )
-    rates = Rates()
+    at, rates = Setting(world, kind, treated, comparisons), Rates()
     for step, truth in enumerate((0.0, EFFECT_PMPM)):
         rng = np.random.default_rng([seed, treated, comparisons, len(kind), len(world), step])
-        for y, covariance in _panels(world, members, runs, rng):
-            y[:, arm, worlds.BEFORE :] += truth
-            found, A = re_panel_runs(y, members, arm, worlds.BEFORE, covariance, worlds.MEAN)
-            if truth:
-                rates.effect(found)
-            else:
-                sampling = (share @ covariance @ share) / members
-                rates.null(found, A, y, by_month, arm, after, sampling, rng)
-    return rates.row(world, kind, treated, comparisons, recommend(setting).interval)
+        {"shocks": shocks, "members": members}[world](at, runs, truth, rng, rates)
+    return rates.row(world, kind, treated, comparisons, at.recommended())
 
 
 def main() -> None:

@@ -59,9 +59,7 @@ def blocks(seed: int = 20080601) -> Blocks:
     """The bank in blocks: an organisation of n members is n / `BLOCK` of them, drawn with replacement."""
     paths = bank(seed).astype(float).reshape(PATHS // BLOCK, BLOCK, -1)
     T = paths.shape[2]
-    products = np.stack(
-        [(paths[:, :, k:] * paths[:, :, : T - k]).mean(2).sum(1) for k in range(T)], axis=1
-    )
+    products = np.stack([(paths[:, :, k:] * paths[:, :, : T - k]).mean(2).sum(1) for k in range(T)], axis=1)
     return Blocks(cost=paths.sum(1), products=products)
 
 
@@ -83,13 +81,14 @@ def organization_months(
     drawn = rng.integers(0, len(found.cost), count.sum())
     first = np.r_[0, np.cumsum(count)[:-1]]
     y = np.add.reduceat(found.cost[drawn], first) / members[:, None]
-    products = found.products[drawn].sum(0)
+    products = np.bincount(drawn, minlength=len(found.products)) @ found.products
     apart = [(members @ (y[:, k:] * y[:, : T - k])).mean() for k in range(T)]
     by_lag = (products - np.array(apart)) / members.sum()
     lag = np.abs(np.subtract.outer(np.arange(T), np.arange(T)))
     values, vectors = np.linalg.eigh(by_lag[lag])
     covariance = (vectors * np.maximum(values, 1e-3 * by_lag[0])) @ vectors.T
     shocks = worlds.autoregressive(rng, 10.0, 0.8, (len(members),))
-    for j, sites in enumerate(np.maximum(1, np.round(members / 760)).astype(int)):
-        shocks[j] += worlds.autoregressive(rng, 8.0, 0.8, (sites,)).mean(0)
+    sites = np.maximum(1, np.round(members / 760)).astype(int)
+    of_sites = worlds.autoregressive(rng, 8.0, 0.8, (sites.sum(),))
+    shocks += np.add.reduceat(of_sites, np.r_[0, np.cumsum(sites)[:-1]]) / sites[:, None]
     return y + shocks + rng.normal(0, 30, (len(members), 1)) + rng.normal(0, 10, (1, T)), covariance
