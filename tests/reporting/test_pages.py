@@ -21,8 +21,8 @@ from medhome.study.display import WITHHELD
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PARTS = [name for name in pages.__all__ if name != "show"]
-MOST_BYTES = 2_000_000
-"""A page that is larger than this is slow to open and to send (reports note, section 3.4)."""
+MOST_BYTES = 1_800_000
+"""All pages together: a report above 2 MB is slow to open and to send (reports note, section 3.4)."""
 
 
 def make_blocks(report) -> dict[str, Block]:
@@ -216,8 +216,9 @@ def test_the_same_report_gives_the_same_pages(made, tmp_path):
     assert again == made
 
 
-def test_pages_are_small_enough_to_send(made):
-    assert {file: len(page.encode()) for file, page in made.items() if len(page.encode()) > MOST_BYTES} == {}
+def test_all_pages_together_are_small_enough_to_send(made):
+    sizes = {file: len(page.encode()) for file, page in made.items()}
+    assert sum(sizes.values()) < MOST_BYTES, sizes
 
 
 def test_no_page_says_parallel_and_withheld_cells_stay_withheld(made):

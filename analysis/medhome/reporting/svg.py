@@ -22,6 +22,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as MplFigure
 from matplotlib.lines import Line2D
 
+from medhome.reporting.svg_compact import compact
+
 PALETTE = {
     "ink": "#1b1f23",
     "mute": "#57606a",
@@ -105,7 +107,8 @@ def inline(svg: str, element_id: str, title: str, description: str) -> str:
     for definitions in root.findall("defs"):
         for sheet in definitions.findall("style"):
             definitions.remove(sheet)  # inside a page its rule for "*" would hold for the whole page
-    root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
+    compact(root)
+    root.set("style", "stroke-linejoin:round;stroke-linecap:butt")
     for element in root.iter():
         _prefix_ids(element, element_id)
         if "style" in element.attrib:
@@ -128,6 +131,7 @@ def inline(svg: str, element_id: str, title: str, description: str) -> str:
 def download_link(svg: str) -> str:
     """A ``data:`` link that holds the stand-alone SVG."""
     root = _parse(svg)
+    compact(root)
     root.set("xmlns", _SVG)
     body = ET.tostring(root, encoding="unicode")
     return "data:image/svg+xml;base64," + base64.b64encode(body.encode("utf-8")).decode("ascii")
@@ -164,8 +168,8 @@ def _page_style(text: str) -> str:
 
 
 def _page_font(match: re.Match[str]) -> str:
-    weight = f"; font-weight: {match['weight']}" if match["weight"] else ""
-    return f"font-size: {match['size']}px{weight}"
+    weight = f";font-weight:{match['weight']}" if match["weight"] else ""
+    return f"font-size:{match['size']}px{weight}"
 
 
 def _marks(artist: Artist) -> int:
