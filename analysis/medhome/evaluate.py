@@ -278,7 +278,7 @@ def evaluate(
         washout=Washout(grid=implementation.washout(cells, pairs["allowed_capped"], spec)),
         employers=employers.without_each(study.employers, cells, pairs["allowed_capped"], spec),
         uncertainty=whole_chain.whole_chain(
-            cells, study.rows, spec, effect, against, saved, completed, study.triangles
+            cells, study.rows, spec, against, saved, completed, study.triangles
         ),
         adjustment=risk_beside,
         member_costs=modelled,

@@ -1,6 +1,8 @@
 """The definitions of "expected": hand arithmetic, and the identities that tie them together."""
 
 
+import dataclasses
+
 import pandas as pd
 import pytest
 from member_world import FIRST, START, study, world
@@ -141,6 +143,22 @@ def test_every_definition_is_there_and_both_kinds_are_labelled(found):
     inside = (table["lo95"] < table["lo90"]) & (table["lo90"] < table["difference_pmpm"])
     assert (inside & (table["difference_pmpm"] < table["hi90"]) & (table["hi90"] < table["hi95"])).all()
     assert list(table.index[table["primary"]]) == ["E3"]
+
+
+def test_changes_have_a_p_that_agrees_with_their_interval_and_levels_have_none(found):
+    small, rows, model, cells, headline, result = found
+    assert result.definitions["p"].isna().all()  # a headline without p: a setting that was not simulated
+    known = dataclasses.replace(headline, headline=dataclasses.replace(headline.headline, p=0.4))
+    pairs = small.scored(model.coefficients()).pairs("allowed_capped")
+    frame = expected.definitions(cells, rows, model, pairs, small.spec, known).definitions
+    p = frame.set_index("definition")["p"]
+    assert p["E3"] == 0.4 and p["E5_trend"] == p["E1"]
+    assert p[["E2", "E5_level"]].isna().all()
+    for row in frame[frame["definition"].isin(["E1", "E1b", "E4"])].to_dict("records"):
+        assert 0 < row["p"] < 1
+        for level, alpha in (("90", 0.10), ("95", 0.05)):
+            outside = row[f"lo{level}"] > 0 or row[f"hi{level}"] < 0
+            assert outside == (row["p"] < alpha)
 
 
 def test_e3_is_the_headline(found):

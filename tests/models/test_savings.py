@@ -1,6 +1,8 @@
 """Savings: the sign turns here, payer's dollars, fees, returns and program years."""
 
 import dataclasses
+import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -124,6 +126,22 @@ def test_net_is_less_the_fees_with_the_same_width(found):
     assert_allclose(rows["net_total_usd"].ci90, np.array(net.ci90) * months, rtol=1e-12)
     assert_allclose(rows["net_roi_ratio"].ci95, np.array(net.ci95) / 1.5, rtol=1e-12)
     assert rows["net_total_usd"].n["member_months"] == round(months)
+
+
+def test_chance_is_the_headline_s_for_gross_and_its_own_for_paid_dollars_and_net():
+    cells, pairs = by_hand(-5, 0.82)
+    spec = short(fees=[{"name": "Fee", "pmpm_usd": 4.0, "first": "2008-06"}])
+    headline = did(-5.0, (-9.0, -1.0), (-10.0, 0.0))
+    without = savings.from_effect(headline, cells, pairs, spec).rows
+    assert all(e.p is None for e in without.values())
+    known = replace(headline, headline=replace(headline.headline, p=0.03))
+    rows = savings.from_effect(known, cells, pairs, spec).rows
+    assert {rows[n].p for n in ("gross_pmpm", "gross_share", "gross_total_usd")} == {0.03}
+    assert 0 < rows["payer_pmpm"].p < 1 and rows["roi_ratio"].p == rows["paid_gross_pmpm"].p
+    # $0.10 net: two-sided by the normal with the error of what the payer paid.
+    net = math.erfc(0.10 / rows["payer_pmpm"].se / math.sqrt(2))
+    assert_allclose([rows[n].p for n in ("net_pmpm", "net_total_usd", "net_roi_ratio")], net, rtol=1e-6)
+    assert rows["fees_pmpm"].p is None and rows["member_months"].p is None
 
 
 def test_every_estimate_has_both_intervals_nested(found):

@@ -27,7 +27,7 @@ def chain(spec, **changed):
     triangles = Triangles(
         payments=cells.frame.iloc[:0], paid_through=0, undated_share=0.0, cells=cells, categories=()
     )
-    found = uncertainty.whole_chain(cells, rows, spec, effect, against, saved, none, triangles)
+    found = uncertainty.whole_chain(cells, rows, spec, against, saved, none, triangles)
     return found, effect, against, saved
 
 

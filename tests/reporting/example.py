@@ -196,6 +196,7 @@ def expected(primary: tuple[float, float, float] = (-4.2, -27.3, 18.9)) -> Expec
             "hi95": [18.4, NAN, 42.0, high, NAN],
             "lo90": [-25.7, NAN, -37.0, low * 0.84, NAN],
             "hi90": [14.5, NAN, 35.1, high * 0.84, NAN],
+            "p": [0.63, NAN, NAN, 0.72, NAN],
             "ae_ratio": [0.983, 0.96, 0.997, 318.40 / (318.40 - value), 0.979],
             "primary": [False, False, False, True, False],
             "note": ["", "no concurrent control", "", "", "no interval"],

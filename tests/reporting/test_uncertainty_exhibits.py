@@ -23,6 +23,8 @@ def test_the_page_shows_both_intervals_and_chance():
 def test_no_p_value_no_chance():
     text = uncertainty_exhibits.chance(uncertainty(p=float("nan")))
     assert text.startswith("No chance is told")
+    note = uncertainty_exhibits.chain(uncertainty()).note
+    assert "a level has none" in note and "by the recommended test" in note
 
 
 def test_a_probability_names_the_prior_that_was_declared():

@@ -49,7 +49,7 @@ _CARRIED = {
 }
 _COLUMNS = (
     "definition", "label", "compares", "baseline_pmpm", "trend_ratio", "risk_ratio", "expected_pmpm",
-    "actual_pmpm", "difference_pmpm", "lo90", "hi90", "lo95", "hi95", "ae_ratio", "primary", "note",
+    "actual_pmpm", "difference_pmpm", "lo90", "hi90", "lo95", "hi95", "p", "ae_ratio", "primary", "note",
 )  # fmt: skip
 
 
@@ -75,9 +75,11 @@ def definitions(
     ======== ============================ ==========================================================
 
     Changes have the headline's interval: E3's is the headline's own; those of E1, E1b and E4 are those of
-    the sum of practice-month means with the gradient as weights, given frozen risk (`linear_effects`).
+    the sum of practice-month means with the gradient as weights, given frozen risk (`linear_effects`), and so
+    is their p; a setting that was not simulated has none.
     Levels have a prediction interval from how far comparison organisations differ from each other
-    (`peers`), because the organisation-month model takes levels out.
+    (`peers`), because the organisation-month model takes levels out, and no p: organisations differ before
+    any program.
 
     Arguments
         cells: practice-months. rows: member-periods. model: the frozen cost model.
@@ -120,6 +122,8 @@ def side_by_side(
         _index_trend(m, carried["E1"]),
     ]
     frame = pd.DataFrame(found)
+    if did.headline.p is None:
+        frame["p"] = np.nan
     frame["primary"] = frame["definition"] == spec.expected.primary
     return frame[list(_COLUMNS)]
 
@@ -137,6 +141,7 @@ def _row(
     ratio: float = np.nan,
     actual: float | None = None,
     baseline: float | None = None,
+    p: float | None = None,
 ) -> dict[str, object]:
     actual = m.A["treated", 1] if actual is None else actual
     baseline = m.A["treated", 0] if baseline is None else baseline
@@ -146,7 +151,8 @@ def _row(
         "definition": definition, "label": label, "compares": compares, "baseline_pmpm": baseline,
         "trend_ratio": trend, "risk_ratio": ratio, "expected_pmpm": expected, "actual_pmpm": actual,
         "difference_pmpm": actual - expected, "lo90": lo90, "hi90": hi90, "lo95": lo95, "hi95": hi95,
-        "ae_ratio": actual / expected if expected > 0 else np.nan, "note": note,
+        "p": np.nan if p is None else p, "ae_ratio": actual / expected if expected > 0 else np.nan,
+        "note": note,
     }  # fmt: skip
 
 
@@ -195,7 +201,7 @@ def _carried(cells: Cells, pairs: MonthPairs, m: Means, spec: StudySpec) -> dict
             table[name] = _row(
                 name, label, CHANGE, m, float(numbers.expected), mixture.ci90, mixture.ci95, note,
                 trend=float(numbers.trend), ratio=float(numbers.risk), actual=float(numbers.actual),
-                baseline=float(numbers.baseline),
+                baseline=float(numbers.baseline), p=mixture.p,
             )  # fmt: skip
         else:
             table[name] = _row(name, label, CHANGE, m, np.nan, None, None, reasons[name])
@@ -231,6 +237,7 @@ def _counterfactual(m: Means, did: DidResult) -> dict[str, object]:
     return _row(
         "E3", "Difference-in-differences counterfactual", CHANGE, m, m.A["treated", 1] - effect,
         did.headline.ci90, did.headline.ci95, "Actual cost less the headline effect, with its interval.",
+        p=did.headline.p,
     )  # fmt: skip
 
 

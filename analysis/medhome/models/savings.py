@@ -57,7 +57,8 @@ def from_effect(
     employer_*                   where the study declares an employer (`models.purchasers`)
     ============================ ==========================================================================
 
-    Every estimate has 90% and 95% intervals of the headline's kind (`linear_effects`). Fees are known sums
+    Every estimate has 90% and 95% intervals of the headline's kind (`linear_effects`), and a p where the
+    headline has one: its own for gross savings, else that of the interval's model. Fees are known sums
     and carry no uncertainty; fees of washout months, which are not analysed, are not in them.
 
     Arguments
@@ -83,8 +84,9 @@ def from_effect(
             zero = (0.0, 0.0)
             return Estimate(value=0.0, unit="USD PMPM", kind="exact", label=label, ci90=zero, ci95=zero, n=n)
         effect = Estimate(
-            value=mixture.estimate, unit="USD PMPM", se=mixture.sd, ci90=mixture.ci90, ci95=mixture.ci95, n=n
-        )
+            value=mixture.estimate, unit="USD PMPM", se=mixture.sd, ci90=mixture.ci90, ci95=mixture.ci95, n=n,
+            p=None if did.headline.p is None else mixture.p,
+        )  # fmt: skip
         return effect.negated(label=label, method=method)
 
     gross = did.headline.negated(label="Gross savings (allowed, truncated)", headline=False, n=n)
@@ -307,5 +309,5 @@ def _share(gross: Estimate, actual: float) -> Estimate:
 
     return Estimate(
         value=share(gross.value), unit="share", label="Gross savings in percent of expected cost", n=gross.n,
-        ci90=both(gross.ci90), ci95=both(gross.ci95), method=gross.method, digits=3,
+        ci90=both(gross.ci90), ci95=both(gross.ci95), method=gross.method, digits=3, p=gross.p,
     )  # fmt: skip

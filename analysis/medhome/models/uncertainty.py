@@ -23,7 +23,7 @@ from medhome.study.cells import Cells, Rows
 from medhome.study.completion_results import Completion
 from medhome.study.display import usd
 from medhome.study.frames import frame_of_rows
-from medhome.study.results import DidResult, Estimate, ExpectedCosts, Savings
+from medhome.study.results import Estimate, ExpectedCosts, Savings
 from medhome.study.spec import StudySpec
 from medhome.study.triangles import Triangles
 from medhome.study.uncertainty_results import KINDS, Uncertainty
@@ -41,7 +41,6 @@ def whole_chain(
     cells: Cells,
     rows: Rows,
     spec: StudySpec,
-    did: DidResult,
     expected: ExpectedCosts,
     savings: Savings,
     completion: Completion,
@@ -51,13 +50,13 @@ def whole_chain(
 
     Arguments
         cells: practice-months with ``allowed_capped``, ``paid`` and ``paid_capped``. rows: member-periods.
-        did, expected, savings, completion: what was estimated. triangles: when cost was paid.
+        expected, savings, completion: what was estimated. triangles: when cost was paid.
 
-    Returns one row per quantity (`Uncertainty.quantities`). Chance (p) is that of the recommended method, for
-    the headline effect and gross savings, which it tests. Source: `docs/methods.md`, uncertainty of the
-    whole chain.
+    Returns one row per quantity (`Uncertainty.quantities`). Chance (p) is that of the recommended test for
+    the headline effect and gross savings, and for other changes and paid dollars that of the model which
+    gives their interval; levels have none. Source: `docs/methods.md`, uncertainty of the whole chain.
     """
-    table = [*_definitions(expected, did), *_savings(savings, did)]
+    table = [*_definitions(expected), *_savings(savings)]
     factors = _completion_se(cells, triangles, completion, spec)
     drawn = _draws(cells, rows, spec, savings)
     records = []
@@ -79,7 +78,7 @@ def whole_chain(
     )
 
 
-def _definitions(expected: ExpectedCosts, did: DidResult) -> list[dict[str, object]]:
+def _definitions(expected: ExpectedCosts) -> list[dict[str, object]]:
     found = []
     for row in expected.definitions.to_dict("records"):
         scale, unit = 1.0, "USD PMPM"
@@ -92,13 +91,13 @@ def _definitions(expected: ExpectedCosts, did: DidResult) -> list[dict[str, obje
                 "unit": unit,
                 "estimate": scale * row["difference_pmpm"],
                 **{end: scale * row[end] for end in ENDS},
-                "p": did.headline.p if row["definition"] == "E3" else None,
+                "p": row["p"],
             }
         )
     return found
 
 
-def _savings(savings: Savings, did: DidResult) -> list[dict[str, object]]:
+def _savings(savings: Savings) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for name in SAVED:
         estimate = savings.rows.get(name)
@@ -112,7 +111,7 @@ def _savings(savings: Savings, did: DidResult) -> list[dict[str, object]]:
                 "unit": estimate.unit,
                 "estimate": estimate.value,
                 **dict(zip(ENDS, ends, strict=True)),
-                "p": did.headline.p if name.startswith("gross") else None,
+                "p": estimate.p,
             }
         )
     return found

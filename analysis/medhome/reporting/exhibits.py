@@ -43,6 +43,8 @@ def definitions(expected: ExpectedCosts) -> DataTable:
             for r in rows_of(expected.definitions)
         ]
     )
+    if "p" not in frame:  # a run from before definitions had one
+        frame = frame.assign(p=float("nan"))
     return DataTable(
         id="tbl-definitions",
         caption="Expected and actual cost under each definition of expected",
@@ -55,7 +57,7 @@ def definitions(expected: ExpectedCosts) -> DataTable:
             Column("expected_pmpm", "Expected", usd, "$ PMPM"),
             Column("actual_pmpm", "Actual", usd, "$ PMPM"),
             Column("difference_pmpm", "Actual minus expected", usd, "$ PMPM", beneath=_INTERVAL),
-            Column("ae_ratio", "Actual over expected", ratio, "ratio"),
+            Column("ae_ratio", "Actual over expected", ratio, "ratio", beneath=Column("p", "p", p_value)),
         ),
         strong=list(expected.definitions["primary"].astype(bool)),
         note=_notes(expected.definitions),

@@ -119,7 +119,9 @@ def chain(found: Uncertainty) -> DataTable:
         note="Definitions are actual minus expected (negative: care cost less), savings the other way round. "
         "Intervals are those of each quantity's own exhibit, by the method recommended for this number and "
         "size of organisations, with the variance of the completion factors added. An interval of a level "
-        "(versus peers) says where one more organisation would fall.",
+        "(versus peers) says where one more organisation would fall. Chance: of the headline (E3) and of "
+        "gross savings by the recommended test, of other changes and of paid dollars by the model of their "
+        "interval; a level has none, because organisations differ before any program.",
     )
 
 

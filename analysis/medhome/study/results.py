@@ -9,6 +9,7 @@ A frame's ``COUNTS`` say which columns are numbers of people or of organisations
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -69,13 +70,21 @@ class Estimate:
         return dataclasses.replace(self, value=value, ci90=turn(self.ci90), ci95=turn(self.ci95), **changes)
 
     def shifted(self, by: float, **changes: Any) -> Estimate:
-        """The same number plus a constant that carries no uncertainty."""
+        """The same number plus a constant that carries no uncertainty.
+
+        A p is that of the number moved, two-sided, by the normal with its standard error.
+        """
 
         def move(ci: tuple[float, float] | None) -> tuple[float, float] | None:
             return None if ci is None else (ci[0] + by, ci[1] + by)
 
         value = None if self.value is None else self.value + by
-        return dataclasses.replace(self, value=value, ci90=move(self.ci90), ci95=move(self.ci95), **changes)
+        p = None
+        if self.p is not None and value is not None and self.se:
+            p = math.erfc(abs(value) / self.se / math.sqrt(2))
+        return dataclasses.replace(
+            self, value=value, ci90=move(self.ci90), ci95=move(self.ci95), **({"p": p} | changes)
+        )
 
     def scaled(self, by: float, **changes: Any) -> Estimate:
         """The same number times a positive constant."""
@@ -257,7 +266,8 @@ class ExpectedCosts:
     definitions: one row per definition: ``definition`` (E1, E2, ...), ``label``, ``compares`` ("versus
         expected" for a change, "versus peers" for a level), ``baseline_pmpm``, ``trend_ratio``,
         ``risk_ratio``, ``expected_pmpm``, ``actual_pmpm``, ``difference_pmpm``, ``lo90``, ``hi90``,
-        ``lo95``, ``hi95``, ``ae_ratio``, ``primary`` (bool), ``note``.
+        ``lo95``, ``hi95``, ``p`` (NaN for a level, and in a setting that was not simulated), ``ae_ratio``,
+        ``primary`` (bool), ``note``.
     series: one row per quarter: ``quarter`` (event quarter), ``first_month``, ``expected_pmpm``,
         ``actual_pmpm``, ``comparison_pmpm``, ``member_months``, ``members`` (of the treated arm).
     """
