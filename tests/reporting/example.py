@@ -1107,13 +1107,14 @@ def payment() -> Payment:
          "member_months": 222000.0, "benchmark_pmpm": 320.0, "actual_pmpm": 310.0,
          "benchmark_usd": 71_040_000.0, "actual_usd": 68_820_000.0,
          "savings_rate": 0.03125, "minimum_rate": 0.0254, "quality_score": 0.8, "share_rate": 0.4,
-         "generated_usd": 2_220_000.0, "cap_usd": 7_104_000.0, "earned_usd": 888_000.0, "reached": True,
-         "quality_met": True, "cap_bound": False, "why": "shared"},
+         "generated_usd": 2_220_000.0, "shared_usd": 888_000.0, "cap_usd": 7_104_000.0,
+         "earned_usd": 888_000.0, "reached": True, "quality_met": True, "cap_bound": False, "why": "shared"},
         {"year": 2, "first_month": START + 12, "last_month": START + 21, "members": 18700.0,
          "member_months": 186000.0, "benchmark_pmpm": NAN, "actual_pmpm": 318.0, "benchmark_usd": NAN,
          "actual_usd": 59_148_000.0, "savings_rate": NAN, "minimum_rate": NAN, "quality_score": 0.8,
-         "share_rate": NAN, "generated_usd": NAN, "cap_usd": NAN, "earned_usd": NAN, "reached": False,
-         "quality_met": False, "cap_bound": False, "why": "the contract has no benchmark for it"},
+         "share_rate": NAN, "generated_usd": NAN, "shared_usd": NAN, "cap_usd": NAN,
+         "earned_usd": NAN, "reached": False, "quality_met": False, "cap_bound": False,
+         "why": "the contract has no benchmark for it"},
     )  # fmt: skip
     paid = pd.DataFrame(
         [

@@ -13,7 +13,14 @@ import pytest
 from matplotlib.figure import Figure as MplFigure
 from matplotlib.text import Text
 
-from medhome.reporting import cohort_figures, figures, placebo_figures, robustness_figures, svg
+from medhome.reporting import (
+    cohort_figures,
+    figures,
+    payment_figures,
+    placebo_figures,
+    robustness_figures,
+    svg,
+)
 from medhome.reporting.drawing import NARROW, WIDE, Figure
 from medhome.study.published import published_effect
 
@@ -31,6 +38,7 @@ DRAWN = {
     "estimators": lambda e: robustness_figures.methods(e.robustness, SPEC),
     "without": lambda e: robustness_figures.left_out(e.robustness, "practices", e.did, SPEC),
     "bounds": lambda e: robustness_figures.bounds(e.robustness, "smoothness", SPEC),
+    "settlement": lambda e: payment_figures.settlement_figure(e.payment),
     "placebo_starts": lambda e: placebo_figures.placebo_starts(e.robustness, e.did, SPEC),
     "placebo_arm": lambda e: placebo_figures.placebo_arm(e.robustness, SPEC, 18_998),
 }

@@ -7,7 +7,7 @@ import dataclasses
 import pandas as pd
 from example import evaluation, payment, report, spec
 
-from medhome.reporting import pages, payment_exhibits, payment_words
+from medhome.reporting import pages, payment_exhibits, payment_figures, payment_words
 from medhome.reporting.disclosure import release
 from medhome.reporting.results_file import numbers
 from medhome.study.payment_results import Payment
@@ -51,6 +51,49 @@ def test_the_settlement_statement_names_each_step():
     owing = owing.assign(actual_usd=72_000_000.0)
     said = payment_words.settlement(Payment(settlement=owing))
     assert "over its benchmark" in said[0] and "the program owes $5,000 (loss shared)" in said[0]
+
+
+def settled(**changes) -> Payment:
+    return Payment(settlement=payment().settlement.iloc[:1].assign(**changes))
+
+
+def test_the_settlement_is_drawn_in_steps_that_add_up():
+    steps = payment_figures.settlement_steps(payment())
+    assert steps[["year", "step", "usd"]].to_numpy().tolist() == [
+        [1, "Benchmark less actual cost", 2_220_000.0],
+        [1, "The payer's part", -1_332_000.0],
+        [1, "Earned by the program", 888_000.0],
+    ]
+    for changes, labels in (
+        ({"shared_usd": 900_000.0, "cap_bound": True}, ["The payer's part", "Above the cap"]),
+        (
+            {"generated_usd": 0.0, "shared_usd": 0.0, "earned_usd": 0.0},
+            ["Below the minimum rate: not shared"],
+        ),
+        (
+            {"actual_usd": 72_040_000.0, "generated_usd": -1e6, "shared_usd": -4e5, "earned_usd": -3e5},
+            ["Losses that the payer bears", "Above the cap"],
+        ),
+    ):
+        found = payment_figures.settlement_steps(settled(**changes))
+        assert found["step"].tolist()[1:-1] == labels
+        assert found["usd"].iloc[:-1].sum() == found["usd"].iloc[-1]
+    assert found["step"].iloc[-1] == "Owed by the program"
+
+
+def test_the_settlement_statement_is_a_figure_and_a_table_and_no_figure_where_nothing_is_settled():
+    html = pages.settlement_statement(report()).html
+    assert 'id="fig-settlement"' in html and "Shared savings of $888,000 are earned" in html
+    assert "Year 1: the payer&#x27;s part" in html or "Year 1: the payer's part" in html
+    assert 'aria-label="Settlement of shared savings"' in html
+    none = payment().settlement.iloc[1:]
+    assert payment_figures.settlement_figure(Payment(settlement=none)) is None
+    assert "fig-settlement" not in pages.settlement_statement(report(payment=Payment(settlement=none))).html
+    older = payment().settlement.drop(columns="shared_usd")
+    assert payment_figures.settlement_figure(Payment(settlement=older)) is None
+    title = payment_words.settled_in_all
+    assert title(settled(earned_usd=-3e5)) == "The program owes $300,000 of losses"
+    assert title(settled(earned_usd=0.0)) == "No shared savings are paid"
 
 
 def test_payments_and_measures_are_listed():

@@ -47,9 +47,8 @@ def found(worlds):
             own = effect_on(risk.cells, "allowed_capped", pairs, spec, spec.periods.performance.first)
             ends = {f"ci{level}": (own[f"lo{level}"], own[f"hi{level}"]) for level in ("90", "95")}
             headline = Estimate(value=own["estimate"], unit="USD PMPM", se=own["se"], **ends)
-            beside[name] = adjustment.side_by_side(
-                risk, pairs, spec, SimpleNamespace(headline=headline)  # of `DidResult`, the one field it reads
-            )
+            effect = SimpleNamespace(headline=headline)  # the one field of `DidResult` that is read
+            beside[name] = adjustment.side_by_side(risk, pairs, spec, effect)
     return spec, beside
 
 

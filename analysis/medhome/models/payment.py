@@ -245,9 +245,9 @@ def _quality_score(
 
 def _settled(contract: StudyContract, row: dict[str, Any], months: int) -> dict[str, Any]:
     """The settlement of one year, or why there is none."""
-    nothing = dict.fromkeys(
-        ("savings_rate", "minimum_rate", "share_rate", "generated_usd", "cap_usd", "earned_usd"), math.nan
-    ) | dict.fromkeys(("reached", "quality_met", "cap_bound"), False)
+    rates, dollars = ("savings_rate", "minimum_rate", "share_rate"), ("generated", "shared", "cap", "earned")
+    nothing = dict.fromkeys((*rates, *(f"{name}_usd" for name in dollars)), math.nan)
+    nothing |= dict.fromkeys(("reached", "quality_met", "cap_bound"), False)
     usd = {f"{side}_usd": row[f"{side}_pmpm"] * row["member_months"] for side in ("benchmark", "actual")}
     if math.isnan(row["benchmark_pmpm"]):
         why = "payment.shared_savings.benchmark_pmpm_usd has no benchmark for it"

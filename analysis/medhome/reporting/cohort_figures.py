@@ -16,7 +16,6 @@ from medhome.reporting.drawing import (
     PAPER,
     UNIT,
     VERMILION,
-    WIDE,
     Figure,
     canvas,
     end_labels,
@@ -25,8 +24,8 @@ from medhome.reporting.drawing import (
     shortened,
     study_months,
 )
-from medhome.reporting.estimate_drawings import Marks, by_size
-from medhome.study.display import WITHHELD, absent, count, month, month_short, months, number, usd_round
+from medhome.reporting.estimate_drawings import Marks, Step, by_size, steps_of_dollars
+from medhome.study.display import absent, count, month, month_short, months, number, usd_round
 from medhome.study.periods import month_index
 from medhome.study.results import Cohort, DataQuality
 from medhome.study.spec import StudySpec
@@ -85,41 +84,11 @@ def waterfall(quality: DataQuality, spec: StudySpec) -> Figure:
     frame = quality.waterfall.reset_index(drop=True)
     changes = frame["allowed_usd"].to_numpy(dtype=float)
 
-    def draw(width: int) -> MplFigure:
-        figure, axes = canvas(width, 30 + 46 * len(frame))
-        running, top = 0.0, float(np.nanmax(np.abs(changes), initial=1.0))
-        for i, row in enumerate(words.rows_of(frame)):
-            y, value = len(frame) - i - 0.72, float(np.nan_to_num(row.allowed_usd))
-            total = i in (0, len(frame) - 1)
-            left = 0.0 if total else running
-            axes.barh(
-                y, value, left=left, height=0.34, color=BLUE if total else VERMILION, linewidth=0, alpha=1.0
-            )
-            if not total:  # a hair line, so that a small step can still be found
-                axes.plot([left, left], [y - 0.2, y + 0.2], color=MUTE, linewidth=0.8)
-            running = value if total else running + value
-            axes.text(
-                0,
-                y + 0.4,
-                shortened(str(row.label), 84 if width == WIDE else 44),
-                ha="left",
-                va="center",
-                fontsize=11.5,
-            )
-            axes.text(
-                top * 1.02,
-                y,
-                WITHHELD if absent(row.allowed_usd) else usd_round(value),
-                ha="left",
-                va="center",
-                fontsize=11.5,
-                fontweight="bold" if total else "normal",
-            )
-        axes.set_xlim(0, top * (1.18 if width == WIDE else 1.42))
-        axes.set_ylim(0, len(frame))
-        axes.set_axis_off()
-        return figure
-
+    last = len(frame) - 1
+    steps = [
+        Step(label=str(row.label), usd=row.allowed_usd, total=i in (0, last))
+        for i, row in enumerate(words.rows_of(frame))
+    ]
     return Figure(
         id="fig-waterfall",
         title=titles.waterfall(quality),
@@ -128,7 +97,7 @@ def waterfall(quality: DataQuality, spec: StudySpec) -> Figure:
         note="Blue bars are totals, the others changes; amounts stand at the right.",
         description=f"A waterfall of {count(len(frame))} steps from {usd_round(changes[0])} in the files to "
         f"{usd_round(changes[-1])} in the evaluation.",
-        draw=draw,
+        draw=lambda width: steps_of_dollars(steps, width),
         table=cohort_exhibits.waterfall(quality),
     )
 

@@ -1,4 +1,4 @@
-"""What several figures share: estimates as rows of intervals, and organisations by their size."""
+"""What several figures share: rows of intervals, organisations by their size, steps of dollars."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from medhome.reporting.drawing import (
     BLUE,
     INK,
+    MUTE,
     PAPER,
     VERMILION,
     WIDE,
@@ -21,7 +22,7 @@ from medhome.reporting.drawing import (
     quiet,
     shortened,
 )
-from medhome.study.display import absent, count
+from medhome.study.display import WITHHELD, absent, count, usd_round
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,61 @@ def interval_rows(
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     money_ticks(axes.xaxis, width)
+    return figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A bar of a waterfall: a total from zero, or a change of what the bars above it come to."""
+
+    label: str
+    usd: float
+    total: bool
+
+
+def steps_of_dollars(steps: Sequence[Step], width: int) -> MplFigure:
+    """A waterfall from top to bottom: each bar under its label, its dollars at the right; NaN is withheld."""
+    figure, axes = canvas(width, 30 + 46 * len(steps))
+    at, ends = 0.0, [0.0]
+    for step in steps:
+        at = float(np.nan_to_num(step.usd)) + (0.0 if step.total else at)
+        ends.append(at)
+    low = min(ends)
+    reach = max(ends) - low or 1.0
+    clear = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0} if low < 0 else None
+    at = 0.0
+    for i, step in enumerate(steps):
+        y, value = len(steps) - i - 0.72, float(np.nan_to_num(step.usd))
+        left = 0.0 if step.total else at
+        axes.barh(
+            y, value, left=left, height=0.34, color=BLUE if step.total else VERMILION, linewidth=0, alpha=1.0
+        )
+        if not step.total:  # a hair line, so that a small step can still be found
+            axes.plot([left, left], [y - 0.2, y + 0.2], color=MUTE, linewidth=0.8)
+        at = left + value
+        axes.text(
+            low,
+            y + 0.4,
+            shortened(step.label, 84 if width == WIDE else 44),
+            ha="left",
+            va="center",
+            fontsize=11.5,
+            bbox=clear,
+        )
+        axes.text(
+            low + reach * 1.02,
+            y,
+            WITHHELD if absent(step.usd) else usd_round(value),
+            ha="left",
+            va="center",
+            fontsize=11.5,
+            fontweight="bold" if step.total else "normal",
+        )
+    if low < 0:
+        axes.axvline(0, color=INK, linewidth=1)
+    axes.set_xlim(low, low + reach * (1.18 if width == WIDE else 1.42))
+    axes.set_ylim(0, len(steps))
+    axes.set_axis_off()
     return figure
 
 

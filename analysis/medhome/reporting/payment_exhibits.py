@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from medhome.reporting import payment_words
+from medhome.reporting import payment_figures, payment_words
 from medhome.reporting.blocks import NOTHING, Block, paragraphs
 from medhome.reporting.datatable import Column, DataTable, Row
 from medhome.study.display import (
@@ -49,11 +49,13 @@ def before_any_claim_of_savings(report: ReleasedRun) -> Block:
 
 
 def settlement_statement(report: ReleasedRun) -> Block:
-    """Exhibit T16: the shared-savings contract, settled for each program year."""
+    """Exhibit T16: the shared-savings contract, settled for each program year, as a picture and a table."""
     payment = report.evaluation.payment
     if payment.settlement.empty:
         return paragraphs(["The study declares no shared-savings contract, so there is nothing to settle."])
-    return paragraphs(payment_words.settlement(payment)) + settlement(payment).block()
+    said = paragraphs(payment_words.settlement(payment))
+    figure = payment_figures.settlement_figure(payment)
+    return said + (NOTHING if figure is None else figure.block()) + settlement(payment).block()
 
 
 def pay_for_performance(report: ReleasedRun) -> Block:

@@ -23,6 +23,7 @@ PAYMENT: tuple[Table, ...] = (
             "quality_score": Column("share", "estimate", 4),
             "share_rate": Column("share", "estimate", 4),
             "generated_usd": Column(USD, "estimate", 0, "members"),
+            "shared_usd": Column(USD, "estimate", 0, "members"),
             "cap_usd": Column(USD, "estimate", 0),
             "earned_usd": Column(USD, "estimate", 0, "members"),
         },

@@ -95,6 +95,17 @@ def settlement(payment: Payment) -> list[str]:
     return said
 
 
+def settled_in_all(payment: Payment) -> str:
+    """What the settled program years come to together."""
+    earned = payment.settlement["earned_usd"].dropna()
+    total = float(earned.sum())
+    if total > 0:
+        return f"Shared savings of {usd_round(total)} are earned"
+    if total < 0:
+        return f"The program owes {usd_round(-total)} of losses"
+    return "No shared savings are paid"
+
+
 def performance(measures: pd.DataFrame) -> str:
     """How many measures of quality and appropriate care were met, and gates that were not."""
     met, closed = int(measures["met"].sum()), measures[measures["gate"] & ~measures["met"]]

@@ -96,9 +96,10 @@ _SETTLEMENT |= dict.fromkeys(
     ("member_months", "benchmark_pmpm", "actual_pmpm", "benchmark_usd", "actual_usd"), "float64"
 )
 _SETTLEMENT |= dict.fromkeys(
-    ("savings_rate", "minimum_rate", "quality_score", "share_rate", "generated_usd", "cap_usd", "earned_usd"),
+    ("savings_rate", "minimum_rate", "quality_score", "share_rate", "generated_usd", "shared_usd", "cap_usd"),
     "float64",
 )
+_SETTLEMENT["earned_usd"] = "float64"
 _SETTLEMENT |= dict.fromkeys(("reached", "quality_met", "cap_bound"), "bool") | {"why": "str"}
 _PAYMENTS = {"year": "int64", "kind": "str", "name": "str", "arm": "str", "pmpm": "float64", "usd": "float64"}
 _MEASURES = {"program": "str", "id": "str", "label": "str", "kind": "str", "value": "float64"}
@@ -114,8 +115,9 @@ class Payment:
     settlement: one row per program year with a shared-savings contract: ``year``, ``first_month``,
         ``last_month``, ``members`` (largest month), ``member_months``, ``benchmark_pmpm``, ``actual_pmpm``,
         ``benchmark_usd``, ``actual_usd``, ``savings_rate``, ``minimum_rate``, ``reached``,
-        ``quality_score``, ``quality_met``, ``share_rate``, ``generated_usd``, ``cap_usd``, ``cap_bound``,
-        ``earned_usd`` (negative is owed), ``why`` (the step that decided, or why there is no settlement).
+        ``quality_score``, ``quality_met``, ``share_rate``, ``generated_usd``, ``shared_usd`` (the program's
+        part before the cap), ``cap_usd``, ``cap_bound``, ``earned_usd`` (negative is owed), ``why`` (the step
+        that decided, or why there is no settlement).
     payments: one row per program year and payment: ``year``, ``kind``, ``name``, ``arm``, ``pmpm`` and
         ``usd`` on the treated arm's member-months; those of the comparison arm are negative.
     measures: one row per measure of a pay for performance: ``program``, ``id``, ``label``, ``kind``,
@@ -131,6 +133,6 @@ class Payment:
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
         "settlement": (
             *("member_months", "benchmark_pmpm", "actual_pmpm", "benchmark_usd", "actual_usd"),
-            *("savings_rate", "generated_usd", "cap_usd", "earned_usd"),
+            *("savings_rate", "generated_usd", "shared_usd", "cap_usd", "earned_usd"),
         )
     }
