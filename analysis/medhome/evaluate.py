@@ -231,7 +231,7 @@ def evaluate(
     effect = did.estimate(cells, pairs["allowed_capped"], spec)
     against = expected.definitions(cells, study.rows, study.model, pairs["allowed_capped"], spec, effect)
     completed = completion.estimate(study.triangles, cells, pairs["allowed_capped"], spec)
-    paid_out = payment.program_payments(cells, spec)
+    paid_out = payment.program_payments(cells, spec, study.measures)
     saved = savings.from_effect(effect, cells, pairs, spec, completed, paid_out)
     before = credibility.before_savings(effect, cells, pairs["allowed_capped"], spec)
     progress("effect, expected cost and savings estimated", 0, 0)

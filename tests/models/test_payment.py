@@ -1,5 +1,7 @@
 """Program payments by hand: tiers, dates, both arms, measures, settlements of a study; gaps are named."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from member_world import START, study, world
@@ -10,8 +12,11 @@ from medhome.models import credibility, payment, savings
 from medhome.models.inference.member_covariance import member_covariance
 from medhome.models.settlement import medicare_minimum_savings_rate
 from medhome.study.fee_schedules import schedule_gaps
+from medhome.study.measure_choices import Measures
+from medhome.study.measure_results import CollapsedMeasures, MeasureCells
 from medhome.study.payment_choices import Fee, PayForPerformance, Payment
-from medhome.study.problems import ModelRefusal
+from medhome.study.problems import ModelRefusal, StudyFileError
+from medhome.tables.measures.definitions import named_by_payment
 
 FEE = {"name": "Care management", "pmpm_usd": 1.5, "first": "2008-06"}
 
@@ -93,6 +98,80 @@ def test_measures_earn_in_proportion_between_threshold_and_target():
     assert list(beyond.measures["attained_share"]) == [1.0, 1.0]
     below = scored([{**MEASURES[0], "value": 0.69}, {**MEASURES[1], "value": 221}])
     assert list(below.measures["met"]) == [False, False] and below.earned_share == 0
+
+
+def measured(rate=0.9, members=400, having=360) -> CollapsedMeasures:
+    """One measure; its comparison arm and baseline have another rate; one that claims do not tell."""
+    rates = pd.DataFrame([
+        {"arm": arm, "period": period, "members": members, "members_with": having,
+         "rate": rate if (arm, period) == ("treated", "performance") else 0.1}
+        for arm in ("treated", "comparison") for period in ("baseline", "performance")
+    ])  # fmt: skip
+    one = MeasureCells(
+        measure="diabetes_a1c", family="chronic", label="A1c", unit="share", direction="higher",
+        cells=by_hand(-5, 0.8)[0], organizations=pd.DataFrame(), rates=rates,
+    )  # fmt: skip
+    unknown = pd.DataFrame([{"measure": "influenza", "family": "preventive", "label": "", "why": "no codes"}])
+    closed = replace(one, gap=True, rates=rates.assign(rate=0.2))
+    return CollapsedMeasures(measures=(closed, one), unknown=unknown)
+
+
+def pool(**measure) -> list[dict]:
+    asked = {"id": "a1c", "label": "A1c tested", "threshold": 0.8, "target": 1.0} | measure
+    return [{"first": "2008-06", "pool_pmpm_usd": 2.0, "measures": [asked]}]
+
+
+def test_a_measure_of_the_evaluation_gives_its_rate_in_the_program_after_the_start():
+    """0.9 lies half way from 0.8 to 1.0: half of $2.00."""
+    cells, spec = by_hand(-5, 0.8)[0], with_payment(performance=pool(measure="diabetes_a1c"))
+    found = payment.program_payments(cells, spec, measured())
+    assert_allclose(found.pmpm(), 1.00, rtol=1e-12)
+    row = found.result.measures.iloc[0]
+    assert (row["measure"], row["value"]) == ("diabetes_a1c", 0.9)
+    own = payment.program_payments(cells, with_payment(performance=pool(value=0.95)), measured())
+    assert own.result.measures[["measure", "value"]].iloc[0].tolist() == ["", 0.95]
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "says"),
+    [
+        ("influenza", measured(), r"a1c takes its value from influenza, which is not known \(no codes\)"),
+        ("colorectal", measured(), r"which is not known \(it was not evaluated\)"),
+        ("diabetes_a1c", measured(rate=float("nan")), "has no rate after the start"),
+        ("diabetes_a1c", measured(members=8, having=0), "fewer than 11 people"),
+        ("diabetes_a1c", measured(having=3), "fewer than 11 people"),
+        ("diabetes_a1c", measured(having=398), "fewer than 11 people"),
+    ],
+)
+def test_a_measured_value_that_there_is_not_or_that_gives_people_away_is_refused(name, found, says):
+    spec = with_payment(performance=pool(measure=name))
+    with pytest.raises(ModelRefusal, match=says):
+        payment.program_payments(by_hand(-5, 0.8)[0], spec, found)
+
+
+@pytest.mark.parametrize(
+    ("asked", "measure", "says"),
+    [
+        ({"enabled": True}, "diabetes_a1d", "no measure 'diabetes_a1d'; did you mean 'diabetes_a1c'"),
+        ({"enabled": False}, "diabetes_a1c", "does not evaluate; set measures.enabled, with 'chronic'"),
+        ({"enabled": True, "families": ["utilisation"]}, "diabetes_a1c", "does not evaluate"),
+        ({"enabled": True, "leave_out": ["diabetes_a1c"]}, "diabetes_a1c", "not left out"),
+    ],
+)
+def test_a_measure_that_the_study_does_not_evaluate_is_a_fault_of_the_study_file(asked, measure, says):
+    spec = with_payment(performance=pool(measure=measure))
+    with pytest.raises(StudyFileError, match=says):
+        named_by_payment(spec.model_copy(update={"measures": Measures(**asked)}))
+    named_by_payment(with_payment(performance=pool(value=0.9)))
+    chronic = Measures(enabled=True, families=["chronic"])
+    asks = with_payment(performance=pool(measure="diabetes_a1c"))
+    named_by_payment(asks.model_copy(update={"measures": chronic}))
+
+
+@pytest.mark.parametrize("both", [{}, {"value": 0.9, "measure": "diabetes_a1c"}])
+def test_a_value_is_given_or_measured(both):
+    with pytest.raises(ValueError, match="either value, or measure"):
+        PayForPerformance(**pool(**both)[0])
 
 
 def test_a_shut_gate_or_a_low_score_earns_nothing():

@@ -1133,7 +1133,7 @@ def payment() -> Payment:
         ],
         columns=["program", "id", "label", "kind", "value", "threshold", "target", "weight", "attained_share",
                  "gate", "met", "lower_is_better"],
-    )  # fmt: skip
+    ).assign(measure="")  # fmt: skip
     rows = (
         ("detectable_pmpm", 33.0, "USD PMPM", 2, "Smallest effect found with 80% power", "the interval"),
         ("detectable_share", 0.102, "share", 3, "Smallest effect found, in percent", "of expected cost"),

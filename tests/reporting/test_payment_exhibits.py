@@ -104,6 +104,24 @@ def test_payments_and_measures_are_listed():
     assert "1 of 2 measures reached their threshold. A gate is shut (Emergency visits per 1,000)" in text
 
 
+def test_a_measured_value_names_its_measure_and_is_withheld_where_the_rate_is():
+    rates = evaluation().measures.rates
+    row = rates[(rates["arm"] == "treated") & (rates["period"] == "performance")].iloc[0]
+    named = payment().measures.assign(measure=[row["measure"], ""])
+    text = payment_exhibits.measures(Payment(measures=named)).plain()
+    assert f"measured: {row['measure']}" in text and "study file" in text
+    few = rates["measure"].eq(row["measure"]) & rates["arm"].eq("treated") & rates["period"].eq("performance")
+    for hidden, shown in ((False, [0.75, 230.0]), (True, [230.0])):
+        changed = rates.assign(members_with=rates["members_with"].mask(few, 3)) if hidden else rates
+        whole = evaluation(
+            payment=dataclasses.replace(payment(), measures=named),
+            measures=dataclasses.replace(evaluation().measures, rates=changed),
+        )
+        released = release(whole, 11)[0].payment.measures
+        assert released["value"].dropna().tolist() == shown
+        assert released["attained_share"].notna().sum() == len(shown)
+
+
 def test_a_study_without_contracts_says_so_and_an_older_report_shows_nothing(tmp_path):
     bare = report(payment=Payment())
     assert "nothing to settle" in pages.settlement_statement(bare).text

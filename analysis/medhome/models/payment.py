@@ -16,9 +16,11 @@ import numpy as np
 import pandas as pd
 
 from medhome.models.linear_effects import two_way, years_of
+from medhome.models.measured_values import with_values
 from medhome.models.settlement import settle
 from medhome.study.cells import Cells
 from medhome.study.fee_schedules import schedule_gaps
+from medhome.study.measure_results import CollapsedMeasures
 from medhome.study.payment_choices import Measure, PayForPerformance, StudyContract
 from medhome.study.payment_results import Payment
 from medhome.study.problems import ModelRefusal
@@ -26,6 +28,7 @@ from medhome.study.results import Check
 from medhome.study.spec import StudySpec
 
 COLUMNS = ("month", "kind", "name", "arm", "usd")
+NOT_MEASURED = CollapsedMeasures()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,16 +60,20 @@ class Score:
     earned_share: float
 
 
-def program_payments(cells: Cells, spec: StudySpec) -> ProgramPayments:
+def program_payments(
+    cells: Cells, spec: StudySpec, measured: CollapsedMeasures = NOT_MEASURED
+) -> ProgramPayments:
     """What did the program cost the payer beyond claims, and how was each part of it worked out?
 
     cells: practice-months with ``allowed_capped`` and ``paid``. Fees go by the month's members of their
     tier; the pool of a pay for performance by months; a settlement of shared savings by the year's members.
+    measured: the study's measures, from which those that name one take their value (`measured_values`).
     """
     months = list(spec.periods.performance)
     treated = {m: _exposure(cells, "treated", m) for m in months}
     rows = [*_fees(cells, spec, treated)]
-    scored = [(program, score(program)) for program in spec.payment.performance]
+    programs = with_values(spec.payment.performance, measured, spec.disclosure.floor)
+    scored = [(program, score(program)) for program in programs]
     for program, found in scored:
         rows += _performance(program, found.earned_share, treated, spec)
     settlement = _settlements(cells, spec, scored)
@@ -99,7 +106,8 @@ def score(program: PayForPerformance) -> Score:
     """
     rows = [
         {
-            **{k: getattr(m, k) for k in ("id", "label", "kind", "value", "threshold", "weight", "gate")},
+            **{k: getattr(m, k) for k in ("id", "label", "kind", "measure", "threshold", "weight", "gate")},
+            "value": _value(m),
             "target": math.nan if m.target is None else m.target,
             "lower_is_better": m.lower_is_better,
             "met": _met(m),
@@ -145,9 +153,15 @@ def payment_checks(spec: StudySpec, payments: Payment) -> tuple[Check, ...]:
     return tuple(found)
 
 
+def _value(measure: Measure) -> float:
+    if measure.value is None:
+        raise ModelRefusal(f"pay for performance: the value of {measure.id} is not known; give its value")
+    return measure.value
+
+
 def _met(measure: Measure) -> bool:
     sign = -1 if measure.lower_is_better else 1
-    return sign * measure.value >= sign * measure.threshold
+    return sign * _value(measure) >= sign * measure.threshold
 
 
 def _attained(measure: Measure) -> float:
@@ -155,7 +169,7 @@ def _attained(measure: Measure) -> float:
         return 0.0
     if measure.target is None:
         return 1.0
-    return min(1.0, (measure.value - measure.threshold) / (measure.target - measure.threshold))
+    return min(1.0, (_value(measure) - measure.threshold) / (measure.target - measure.threshold))
 
 
 def _exposure(

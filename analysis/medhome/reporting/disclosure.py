@@ -22,6 +22,7 @@ from medhome.reporting.comparison_gate import release_comparison
 from medhome.reporting.employer_gate import release_employers
 from medhome.reporting.measure_gate import release_measures
 from medhome.reporting.member_cost_gate import release_member_costs
+from medhome.reporting.payment_gate import release_payment
 from medhome.reporting.reconciliation_gate import release_reconciliation
 from medhome.reporting.robustness_gate import release_robustness
 from medhome.reporting.selection_gate import release_selection, withhold_further
@@ -122,6 +123,8 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
     )
     secondary += others
     parts["measures"], others = release_measures(parts["measures"], evaluation.measures, floor)
+    secondary += others
+    parts["payment"], others = release_payment(parts["payment"], parts["measures"])
     secondary += others
     parts["waves"], others = release_waves(parts["waves"], evaluation.waves, floor)
     secondary += others

@@ -162,10 +162,12 @@ def settlement(payment: Payment) -> DataTable:
 def measures(payment: Payment) -> DataTable:
     """Measures with value, threshold, target, weight and what they attained."""
     frame = payment.measures
+    measured = frame["measure"] if "measure" in frame else [""] * len(frame)
     return DataTable(
         id="tbl-measures",
         caption="Pay for performance: measures of quality and appropriate care",
         frame=frame.assign(
+            taken_from=[f"measured: {m}" if m else "study file" for m in measured],
             kind_text=[_CARE[k] for k in frame["kind"]],
             met_text=["yes" if m else "no" for m in frame["met"]],
             gate_text=["gate" if g else "" for g in frame["gate"]],
@@ -173,14 +175,15 @@ def measures(payment: Payment) -> DataTable:
         columns=(
             Column("label", "Measure", beneath=Column("kind_text", "kind")),
             Column("program", "Program"),
-            Column("value", "Value", _own),
+            Column("value", "Value", _own, beneath=Column("taken_from", "from")),
             Column("threshold", "Threshold", _own, beneath=Column("gate_text", "gate")),
             Column("target", "Target", _own),
             Column("met_text", "Met"),
             Column("weight", "Weight", _own),
             Column("attained_share", "Attained", share),
         ),
-        note="Nothing below the threshold, all from the target, in proportion between them.",
+        note="Nothing below the threshold, all from the target, in proportion between them. A measured value "
+        "is the program's rate over the months after the start, as on the page on utilisation and quality.",
     )
 
 

@@ -73,13 +73,15 @@ class Measure(Section):
 
     Nothing below ``threshold``, all from ``target``, in proportion between them; without a target, all or
     nothing at the threshold. Where lower is better, the target is the lower one. A ``gate`` must reach its
-    threshold, or nothing of the whole pool is earned.
+    threshold, or nothing of the whole pool is earned. ``value`` is the contract's own; ``measure`` names a
+    measure of the evaluation instead, whose rate in the program after the start is the value.
     """
 
     id: str = Field(min_length=1)
     label: str = Field(min_length=1)
     kind: Literal["quality", "appropriate_care"] = "quality"
-    value: float
+    value: float | None = None
+    measure: str = ""
     threshold: float
     target: float | None = None
     lower_is_better: bool = False
@@ -88,6 +90,8 @@ class Measure(Section):
 
     @model_validator(mode="after")
     def _ends(self) -> Measure:
+        if (self.value is None) == (not self.measure):
+            raise ValueError("give either value, or measure: the id of a measure that the study evaluates")
         if self.target is not None and (
             self.target == self.threshold or (self.target < self.threshold) != self.lower_is_better
         ):

@@ -102,7 +102,7 @@ _SETTLEMENT |= dict.fromkeys(
 _SETTLEMENT["earned_usd"] = "float64"
 _SETTLEMENT |= dict.fromkeys(("reached", "quality_met", "cap_bound"), "bool") | {"why": "str"}
 _PAYMENTS = {"year": "int64", "kind": "str", "name": "str", "arm": "str", "pmpm": "float64", "usd": "float64"}
-_MEASURES = {"program": "str", "id": "str", "label": "str", "kind": "str", "value": "float64"}
+_MEASURES = dict.fromkeys(("program", "id", "label", "kind", "measure"), "str") | {"value": "float64"}
 _MEASURES |= dict.fromkeys(("threshold", "target", "weight", "attained_share"), "float64")
 _MEASURES |= dict.fromkeys(("gate", "met", "lower_is_better"), "bool")
 
@@ -121,7 +121,8 @@ class Payment:
     payments: one row per program year and payment: ``year``, ``kind``, ``name``, ``arm``, ``pmpm`` and
         ``usd`` on the treated arm's member-months; those of the comparison arm are negative.
     measures: one row per measure of a pay for performance: ``program``, ``id``, ``label``, ``kind``,
-        ``value``, ``threshold``, ``target``, ``weight``, ``lower_is_better``, ``gate``, ``met``,
+        ``measure`` (of the evaluation that gave the value; empty: the study file did), ``value``,
+        ``threshold``, ``target``, ``weight``, ``lower_is_better``, ``gate``, ``met``,
         ``attained_share``.
     """
 

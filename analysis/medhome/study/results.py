@@ -9,7 +9,6 @@ A frame's ``COUNTS`` say which columns are numbers of people or of organisations
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -20,6 +19,7 @@ from medhome.study.check_results import Check
 from medhome.study.comparison_results import ComparisonGroup
 from medhome.study.completion_results import Completion
 from medhome.study.employer_results import Employers
+from medhome.study.estimate import Estimate
 from medhome.study.frames import frame_without_rows
 from medhome.study.measure_results import Measures
 from medhome.study.member_cost_results import MemberCosts
@@ -34,69 +34,6 @@ from medhome.study.uncertainty_results import Uncertainty
 from medhome.study.washout_results import Washout
 from medhome.study.wave_results import Waves
 from medhome.study.where_results import Where
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """One number with its uncertainty.
-
-    ``kind``: count (exact whole number), exact (arithmetic on the data), estimate (deterministic fit),
-    simulated (rests on random draws; then ``rtol`` and ``why`` say how far it may move).
-    """
-
-    value: float | None
-    unit: str
-    kind: str = "estimate"
-    label: str = ""
-    method: str = ""
-    se: float | None = None
-    p: float | None = None
-    ci90: tuple[float, float] | None = None
-    ci95: tuple[float, float] | None = None
-    n: Mapping[str, int] = field(default_factory=dict)
-    digits: int = 2
-    headline: bool = False
-    rtol: float = 1e-8
-    why: str = ""
-    suppressed: bool = False
-
-    def negated(self, **changes: Any) -> Estimate:
-        """The same number with its sign turned (for savings only)."""
-
-        def turn(ci: tuple[float, float] | None) -> tuple[float, float] | None:
-            return None if ci is None else (-ci[1], -ci[0])
-
-        value = None if self.value is None else -self.value
-        return dataclasses.replace(self, value=value, ci90=turn(self.ci90), ci95=turn(self.ci95), **changes)
-
-    def shifted(self, by: float, **changes: Any) -> Estimate:
-        """The same number plus a constant that carries no uncertainty.
-
-        A p is that of the number moved, two-sided, by the normal with its standard error.
-        """
-
-        def move(ci: tuple[float, float] | None) -> tuple[float, float] | None:
-            return None if ci is None else (ci[0] + by, ci[1] + by)
-
-        value = None if self.value is None else self.value + by
-        p = None
-        if self.p is not None and value is not None and self.se:
-            p = math.erfc(abs(value) / self.se / math.sqrt(2))
-        return dataclasses.replace(
-            self, value=value, ci90=move(self.ci90), ci95=move(self.ci95), **({"p": p} | changes)
-        )
-
-    def scaled(self, by: float, **changes: Any) -> Estimate:
-        """The same number times a positive constant."""
-
-        def grow(ci: tuple[float, float] | None) -> tuple[float, float] | None:
-            return None if ci is None else (ci[0] * by, ci[1] * by)
-
-        value = None if self.value is None else self.value * by
-        se = None if self.se is None else self.se * by
-        return dataclasses.replace(
-            self, value=value, se=se, ci90=grow(self.ci90), ci95=grow(self.ci95), **changes
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

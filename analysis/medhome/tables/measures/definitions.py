@@ -158,6 +158,28 @@ def chosen(spec: StudySpec) -> list[Measure]:
     ]
 
 
+def named_by_payment(spec: StudySpec) -> None:
+    """Are the measures that pay for performance names among those of the study?
+
+    Raises `StudyFileError` naming the first that is not, and what to do.
+    """
+    ids = {m.id for m in chosen(spec)} if spec.measures.enabled else set()
+    for measure in (m for program in spec.payment.performance for m in program.measures):
+        name = measure.measure
+        if not name or name in ids:
+            continue
+        known = measures()
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"measures are {', '.join(known)}"
+            raise StudyFileError(f"payment.performance.measures: there is no measure {name!r}; {hint}")
+        raise StudyFileError(
+            f"payment.performance.measures: {measure.id} takes its value from {name}, which the study does "
+            f"not evaluate; set measures.enabled, with {known[name].family!r} among its families and {name} "
+            "not left out, or give its value"
+        )
+
+
 def code_lists(spec: StudySpec) -> dict[str, list[tuple[str, str]]]:
     """Every code list: name → (system, code), ranges written out; the study's own replace the package's.
 

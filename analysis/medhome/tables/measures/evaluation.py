@@ -24,7 +24,7 @@ from medhome.tables.measures.counting import (
     events_table,
     without_reason,
 )
-from medhome.tables.measures.definitions import Measure, chosen, code_lists
+from medhome.tables.measures.definitions import Measure, chosen, code_lists, named_by_payment
 from medhome.tables.measures.lines import FIRST_DAY, fills, medical_lines
 from medhome.tables.measures.quality import CLOSURE, collapse_quality
 from medhome.tables.measures.use_of_care import Care, scale_of
@@ -48,8 +48,10 @@ def collapse_measures(
             tables, from which ``measures.value_sets`` is named.
 
     Returns nothing where the study does not ask (``measures.enabled``). Raises `StudyFileError` for a measure
-    or list that is not there, `DataProblem` for a value set that cannot be read.
+    or list that is not there, also where pay for performance names it, `DataProblem` for a value set that
+    cannot be read.
     """
+    named_by_payment(spec)
     if not spec.measures.enabled:
         return CollapsedMeasures()
     wanted = chosen(spec)
