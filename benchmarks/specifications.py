@@ -1,6 +1,6 @@
 """How long does the specification curve take? One collapse per attribution, then a thousand specifications.
 
-    python -m benchmarks.specifications DATA_FOLDER [--attributions dynamic stable]
+    python -m benchmarks.specifications DATA_FOLDER [--attributions dynamic stable] [--populations all]
 
 DATA_FOLDER is a simulated world with its study.toml (``medhome simulate DATA_FOLDER --world demo``). Prints
 the rows of `docs/benchmarks/specifications.md`: seconds by the clock, and of processor time of this process.
@@ -22,11 +22,11 @@ WEIGHTS = ["member_months", "equal_practices", "equal_organizations", "entropy"]
 POPULATIONS = ["all", "adults", "children"]
 
 
-def widened(spec: StudySpec, attributions: list[str]) -> StudySpec:
+def widened(spec: StudySpec, attributions: list[str], populations: list[str]) -> StudySpec:
     """The study with the widest curve."""
     plain = spec.model_dump()
     plain["specifications"] |= {
-        "attributions": attributions, "weights": WEIGHTS, "populations": POPULATIONS
+        "attributions": attributions, "weights": WEIGHTS, "populations": populations
     }  # fmt: skip
     return StudySpec.model_validate(plain)
 
@@ -43,8 +43,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--attributions", nargs="*", default=["dynamic", "stable"])
+    parser.add_argument("--populations", nargs="*", default=POPULATIONS)
     options = parser.parse_args()
-    spec = widened(read_study(options.data / "study.toml"), options.attributions)
+    spec = widened(read_study(options.data / "study.toml"), options.attributions, options.populations)
     off = spec.specifications.model_copy(update={"enabled": False})
     own = spec.model_copy(update={"specifications": off})
     print("| step | seconds | processor seconds |\n|---|---|---|")
