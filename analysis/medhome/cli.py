@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json as jsonlib
 import os
 import sys
@@ -24,6 +25,9 @@ EXIT_CODES = """Exit codes: 0 done (verify: all numbers agree) · 1 a notebook o
 2 usage or study file · 3 ran, but numbers differ (status: stale;
 doctor: not as locked) · 4 input data not as described ·
 5 disclosure refused · 130 interrupted"""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A full disk, a quota that is used up, a limit of a file's size."""
 
 app = typer.Typer(
     name="medhome",
@@ -165,6 +169,7 @@ def run(
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="notebooks run side by side")] = 2,
     timeout: Annotated[int, typer.Option("--timeout", min=1, help="seconds that one cell may take")] = 600,
     engine: EngineName = "duckdb",
+    force: Annotated[bool, typer.Option("--force", help="make it anew though nothing changed")] = False,
     json: Json = False,
 ) -> None:
     """Claims in, report out: evaluate the study and write its HTML pages, results and manifest."""
@@ -180,6 +185,7 @@ def run(
         timeout=timeout,
         progress=_progress(),
         engine=engine,
+        force=force,
     )
     _print(
         json,
@@ -188,6 +194,7 @@ def run(
             "index": str(published.folder / "index.html"),
             "run_id": published.run_id,
             "headline": published.headline,
+            "unchanged": published.unchanged,
         },
         str(published.folder / "index.html"),
     )
@@ -257,6 +264,16 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as problem:
+        if problem.errno not in _NO_ROOM:
+            raise
+        where = f" {problem.filename}" if problem.filename else ""
+        print(
+            f"medhome: no room to write{where} ({problem.strerror}); nothing was published, earlier reports "
+            "are untouched",
+            file=sys.stderr,
+        )
+        sys.exit(1)
 
 
 def _print(as_json: bool, plain: Any, text: str) -> None:

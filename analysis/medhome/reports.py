@@ -15,7 +15,7 @@ from medhome.reporting import changes, doctor, manifest, publish, restated, stan
 from medhome.reporting import release as releases
 from medhome.reporting import verify as verification
 from medhome.reporting.consistency import Consistency, consistency
-from medhome.reporting.json_files import read_json, write_json
+from medhome.reporting.json_files import write_json
 from medhome.reporting.made_with import code_here, commit_that_holds, environment_here, lock_here
 from medhome.study import protocol
 from medhome.study.as_run import study_through
@@ -33,7 +33,7 @@ MADE_ANEW = (".html",)
 
 def examine(report: Path | None = None) -> doctor.Diagnosis:
     """Is this environment the one of the lock, and of a report where one is named?"""
-    published = None if report is None else verification.read_published(report).manifest
+    published = None if report is None else verification.read_published(publish.as_published(report)).manifest
     return doctor.examine(lock_here(runs.PACKAGE), runs.PACKAGE, published)
 
 
@@ -54,6 +54,7 @@ def verify(
     for place in (out, certificate):
         if place is not None:
             _outside(place, report)
+    report = publish.as_published(report)
     found: verification.Verification | Consistency
     if data is None:
         found = consistency(verification.read_published(report), report)
@@ -100,17 +101,15 @@ def status(
 
     Raises `StudyFileError` and `DataProblem`. Nothing is run and nothing is written.
     """
-    if target.is_dir():
-        folder, study = target, target / "study.toml"
-    else:
-        study, spec = target, study_through(target, through)
-        folder = out / spec.id / spec.periods.through
-        if not (folder / manifest.NAME).is_file():
-            return standing.never_run(str(folder))
+    if not target.is_dir():
+        spec = study_through(target, through)
+        return runs.standing_of(target, spec, data, out / spec.id / spec.periods.through)
+    folder = publish.as_published(target)
     return standing.standing(
         verification.read_published(folder),
-        str(folder),
-        read_study(study) if target.is_dir() else spec,
+        str(target),
+        read_study(folder / "study.toml"),
+        folder,
         package=runs.PACKAGE,
         notebooks=runs.notebooks_folder(),
         data=data,
@@ -126,10 +125,12 @@ def compare(old: Path, new: Path, page: Path | None = None) -> changes.Changes:
 
     Raises `DataProblem` when a folder holds no report.
     """
+    if page is not None:
+        _outside(page, old, new)
+    old, new = publish.as_published(old), publish.as_published(new)
     before, after = (verification.read_published(folder) for folder in (old, new))
     found = changes.compare(before, after, _restated(old, new))
     if page is not None:
-        _outside(page, old, new)
         title = f"{after.manifest['study']['title']}: what changed"
         changes.write_changes_page(found, page, title)
     return found
@@ -144,9 +145,10 @@ def render_again(
     says so under ``rendered``. With the same code the same bytes come out. Raises `DataProblem` when saved
     results are not as the manifest describes them.
     """
-    published = verification.read_published(report)
+    shown = publish.as_published(report)
+    published = verification.read_published(shown)
     kept = [o["name"] for o in published.manifest["outputs"] if not _made_anew(o["name"])]
-    changed = sorted({*published.altered} & {*kept}) + [n for n in kept if not (report / n).is_file()]
+    changed = sorted({*published.altered} & {*kept}) + [n for n in kept if not (shown / n).is_file()]
     if changed:
         raise DataProblem(
             f"{report / changed[0]}: is not the file that the manifest describes; the pages cannot be drawn "
@@ -155,7 +157,7 @@ def render_again(
     with publish.building(report) as work:
         for name in kept:
             (work / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(report / name, work / name)
+            shutil.copyfile(shown / name, work / name)
         log = runs.RunLog(progress)
         runs.make_pages(work, jobs=jobs, timeout=timeout, log=log)
         plain = {k: v for k, v in published.manifest.items() if k not in ("outputs", "exhibits", "rendered")}
@@ -166,7 +168,7 @@ def render_again(
         manifest.write(manifest.Manifest(plain), work)
         manifest.write_run_log(work, log.entries)
         publish.publish(work, report, plain["run_id"])
-    headline = read_json(report / verification.RESULTS)["numbers"]["did.total_pmpm"]
+    headline = published.numbers["did.total_pmpm"]
     return runs.Published(folder=report, run_id=plain["run_id"], headline=headline)
 
 
@@ -176,7 +178,7 @@ def release(report: Path, out: Path = Path("reports/released")) -> Path:
     Raises `DisclosureRefused` with every finding; then nothing was written.
     """
     _outside(out, report)
-    return releases.release(_candidate(report), out)
+    return releases.release(_candidate(publish.as_published(report)), out)
 
 
 def bundle(report: Path, out: Path, *, world: str | None = None, seed: int | None = None) -> Path:
@@ -193,6 +195,7 @@ def bundle(report: Path, out: Path, *, world: str | None = None, seed: int | Non
     _outside(out, report)
     if out.exists():
         raise StudyFileError(f"{out}: is already there; move it away or name another place")
+    report = publish.as_published(report)
     published = verification.read_published(report).manifest
     made_with, here = published["code"], code_here(runs.PACKAGE)
     if made_with["source_sha256"] != here["source_sha256"]:

@@ -26,11 +26,12 @@ from medhome.reporting import (
     restated,
     results_file,
     runner,
+    standing,
 )
 from medhome.reporting import verify as verification
 from medhome.study import definitions, protocol, schema
 from medhome.study.as_run import copy_study, study_through
-from medhome.study.problems import StudyFileError
+from medhome.study.problems import DataProblem, StudyFileError
 from medhome.study.progress import Progress, silent
 from medhome.study.released import ReleasedRun
 from medhome.study.results import Evaluation
@@ -44,11 +45,15 @@ PACKAGE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """Where a report lies, and its headline."""
+    """Where a report lies, and its headline.
+
+    unchanged: whether it was there already, of the same study, data, code and environment, and was kept.
+    """
 
     folder: Path
     run_id: str
     headline: Mapping[str, Any]
+    unchanged: bool = False
 
 
 def notebooks_folder() -> Path:
@@ -188,17 +193,23 @@ def run(
     timeout: int = 600,
     progress: Progress = silent,
     engine: str = "duckdb",
+    force: bool = False,
 ) -> Published:
     """Evaluate a study and publish its report at ``out/<study>/<through>/``.
 
     Everything is built in a folder of its own and published by one atomic replacement: a run that fails
-    leaves an earlier report as it was.
+    leaves an earlier report as it was. A report of the same study, data, code and environment whose files are
+    as its manifest says is kept, and nothing is run, unless ``force`` is set.
     """
-    from medhome import evaluate as evaluation
-
     spec = study_through(study, through)
     log = RunLog(progress)
     root = out / spec.id / spec.periods.through
+    kept = None if force else _kept(study, spec, data, root)
+    if kept is not None:
+        log("nothing changed: the report is kept (--force makes it anew)", 0, 0)
+        return kept
+    from medhome import evaluate as evaluation
+
     with publish.building(root) as work:
         copy_study(study, spec, work)
         found = evaluation.evaluate(spec, data, log, engine)
@@ -211,6 +222,47 @@ def run(
         manifest.write_run_log(work, log.entries)
         publish.publish(work, root, parts.run_id)
     return Published(folder=root, run_id=parts.run_id, headline=results_file.headline(released))
+
+
+def standing_of(study: Path, spec: StudySpec, data: Path | None, root: Path) -> standing.Standing:
+    """What of a study's report is stale and why, with the study's files as they are now.
+
+    Arguments
+        spec: the study as it would be run.
+        data: folder of the input tables; without it they are not looked at.
+        root: where the study's report lies, or would lie.
+
+    Raises `DataProblem` when there is something else in its place.
+    """
+    folder = publish.as_published(root)
+    if not (folder / manifest.NAME).is_file():
+        return standing.never_run(str(root))
+    with tempfile.TemporaryDirectory(prefix="medhome") as name:
+        copy_study(study, spec, Path(name))
+        return standing.standing(
+            verification.read_published(folder),
+            str(root),
+            spec,
+            folder,
+            package=PACKAGE,
+            notebooks=notebooks_folder(),
+            data=data,
+            study=Path(name),
+        )
+
+
+def _kept(study: Path, spec: StudySpec, data: Path, root: Path) -> Published | None:
+    """The report that a run would make again; None where there is none, or something of it is stale."""
+    try:
+        if standing_of(study, spec, data, root).stale:
+            return None
+        published = verification.read_published(publish.as_published(root))
+    except DataProblem:  # what lies there is no report, or a damaged one: it is made anew
+        return None
+    headline = published.numbers["did.total_pmpm"]
+    return Published(
+        folder=root, run_id=str(published.manifest["run_id"]), headline=headline, unchanged=True
+    )
 
 
 def make_pages(work: Path, *, jobs: int, timeout: int, log: Progress) -> None:
@@ -256,7 +308,7 @@ def verify(report: Path, data: Path, progress: Progress = silent) -> verificatio
 def compare_periods(old: Path, new: Path) -> restated.Restatement:
     """Which months of an earlier report does a later one restate, and from what cause?"""
     reports = []
-    for folder in (old, new):
+    for folder in map(publish.as_published, (old, new)):
         if not (folder / "evaluation" / "evaluation.json").is_file():
             raise StudyFileError(
                 f"{folder}: there is no report here; give the folder of study.toml and its pages"

@@ -99,6 +99,7 @@ def stand(example_report):
             read_published(report),
             "example",
             spec or read_study(STUDY),
+            report,
             package=runs.PACKAGE,
             notebooks=notebooks or runs.notebooks_folder(),
             data=data,

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import itertools
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ except ImportError:  # Windows
 CURRENT = "current"
 RUNS = ".runs"
 _BUILDING = ".building-"
+_HALF_MADE = ".link"
 
 
 @contextlib.contextmanager
@@ -37,10 +39,7 @@ def building(root: Path) -> Iterator[Path]:
             published and it was not there before, removed again.
     """
     new = [folder for folder in (root / RUNS, root, *root.parents) if not folder.exists()]
-    (root / RUNS).mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=root / RUNS))
-    folder.chmod(0o755)
-    alive = _hold(folder)
+    folder, alive = _room(root / RUNS)
     try:
         yield folder
     finally:
@@ -60,25 +59,63 @@ def publish(built: Path, root: Path, run_id: str) -> Path:
         root: the report's folder.
         run_id: names the run's folder.
 
-    Returns the run's folder. The run before is removed after the switch. If anything fails, the earlier
-    report is as it was.
+    Returns the run's folder. The run before is removed after the switch. If anything fails before the switch
+    the earlier report is as it was; what fails after it leaves the new report whole.
     """
     runs = root / RUNS
     runs.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(runs):
-        target = _place(built, runs, run_id)
+        target = _place(built, root, run_id)
         try:
             _point_to(root, target)
         except BaseException:
-            shutil.rmtree(target, ignore_errors=True)
+            if as_published(root) != target.resolve():  # not switched: the earlier run stays
+                shutil.rmtree(target, ignore_errors=True)
+                _remove_dangling(root)
             raise
+        _remove_dangling(root)
         _remove_others(runs, target)
     return target
 
 
-def _place(built: Path, runs: Path, run_id: str) -> Path:
-    """Move the built folder beside the other runs, under the first free name."""
-    names = (run_id if number == 1 else f"{run_id}.{number}" for number in itertools.count(1))
+def as_published(report: Path) -> Path:
+    """The folder of the run that a report shows now; the folder itself where it is no published one.
+
+    Whoever reads several files of a report follows the pointer once, here: all of them are then of one run,
+    also when another run is published in between.
+    """
+    pointer = report / CURRENT
+    return pointer.resolve() if pointer.is_symlink() else report
+
+
+def _room(runs: Path) -> tuple[Path, int | None]:
+    """A new folder to build in, held; another run that tidies up just now may take the first one away."""
+    while True:
+        runs.mkdir(parents=True, exist_ok=True)
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=runs))
+        except FileNotFoundError:  # a first run that failed took the empty folder away
+            continue
+        try:
+            alive = _hold(folder)
+            if alive is None or folder.is_dir():
+                folder.chmod(0o755)
+                return folder, alive
+            os.close(alive)
+        except (BlockingIOError, FileNotFoundError):
+            continue
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _place(built: Path, root: Path, run_id: str) -> Path:
+    """Move the built folder beside the other runs. Drawn again, a run gets a name that no reader has seen:
+    who reads the folder that it replaces finds files missing, never those of another run."""
+    runs = root / RUNS
+    before = re.fullmatch(rf"{re.escape(run_id)}(?:\.(\d+))?", as_published(root).name)
+    first = 1 if before is None else int(before[1] or 1) + 1
+    names = (run_id if number == 1 else f"{run_id}.{number}" for number in itertools.count(first))
     target = next(runs / name for name in names if not (runs / name).exists())
     try:
         os.rename(built, target)
@@ -94,6 +131,7 @@ def _place(built: Path, runs: Path, run_id: str) -> Path:
 
 
 def _point_to(root: Path, target: Path) -> None:
+    """Make readers see a run; the last step is the switch."""
     names = sorted(p.name for p in target.iterdir() if not p.name.startswith("."))
     try:
         for name in names:  # a new name dangles until the switch; an old one goes on showing the earlier run
@@ -101,17 +139,21 @@ def _point_to(root: Path, target: Path) -> None:
         _link(root / CURRENT, f"{RUNS}/{target.name}")
     except NotImplementedError:
         _copy_into_place(root, target, names)
-        return
+
+
+def _remove_dangling(root: Path) -> None:
+    """Links to pages that the current run does not have, and half-made links of runs that were killed."""
     for path in root.iterdir():
-        if path.is_symlink() and os.readlink(path).startswith(f"{CURRENT}/") and path.name not in names:
-            path.unlink()
+        if path.is_symlink() and (not path.exists() or path.name.endswith(_HALF_MADE)):
+            path.unlink(missing_ok=True)
 
 
 def _link(path: Path, to: str) -> None:
     """Point a link somewhere, atomically. Raises `NotImplementedError` where links cannot be made."""
     if path.is_symlink() and os.readlink(path) == to:
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.link")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_HALF_MADE}")
+    temporary.unlink(missing_ok=True)  # of a killed run whose number this process has
     try:
         os.symlink(to, temporary)
     except (OSError, AttributeError) as error:
@@ -147,21 +189,32 @@ def _remove_others(runs: Path, target: Path) -> None:
     for path in runs.iterdir():
         if path == target or not path.is_dir():
             continue
+        held = None
         if path.name.startswith(_BUILDING):
-            held = _hold(path)
+            try:
+                held = _hold(path)
+            except BlockingIOError:
+                continue
             if held is None:
                 continue
-            os.close(held)
         shutil.rmtree(path, ignore_errors=True)
+        if held is not None:
+            os.close(held)
 
 
 def _hold(folder: Path) -> int | None:
-    """Lock a folder for as long as this process lives; None when another holds it or locks are missing."""
+    """Lock a folder for as long as this process lives; None where the file system has no locks.
+
+    Raises `BlockingIOError` when another process holds it.
+    """
     if fcntl is None:
         return None
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
     except OSError:
         os.close(handle)
         return None

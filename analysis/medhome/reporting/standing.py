@@ -15,10 +15,13 @@ from medhome.reporting.differences import Difference, differences
 from medhome.reporting.made_with import code_here, environment_here
 from medhome.reporting.manifest import notebook_digest
 from medhome.reporting.verify import Published
+from medhome.study import protocol
 from medhome.study.choices import flat_choices
+from medhome.study.definitions import contracts
 from medhome.study.provenance import file_digest
 from medhome.study.spec import StudySpec
 
+_TABLES = (".parquet", ".csv", ".csv.gz", ".txt", ".tsv")
 EVALUATION, PAGES = "evaluation", "published files"
 
 
@@ -70,10 +73,12 @@ def standing(
     published: Published,
     report: str,
     spec: StudySpec,
+    folder: Path,
     *,
     package: Path,
     notebooks: Path,
     data: Path | None = None,
+    study: Path | None = None,
 ) -> Standing:
     """Compare what made a report with what lies here now.
 
@@ -81,14 +86,18 @@ def standing(
         published: what `verify.read_published` read.
         report: the report's name in messages.
         spec: the study as its file says now.
+        folder: where the report's files lie.
         package, notebooks: folders of the package's sources and of the report notebooks.
         data: folder of the input tables; without it the files are not looked at.
+        study: folder with the study file, its lists and its lock as a run would copy them now; without it the
+            choices alone are compared.
     """
     manifest = published.manifest
+    here = code_here(package)
     now: dict[str, Any] = {
         **{k: manifest.get(k) for k in ("inputs", "seeds")},
         "parameters": flat_choices(spec),
-        "code": code_here(package),
+        "code": here,
         "environment": environment_here(package),
     }
     found = [d for d in differences(manifest, now) if d.moves_numbers]
@@ -97,11 +106,14 @@ def standing(
     if data is None:
         unseen.append("The input files were not looked at: name their folder with --data.")
     else:
-        reasons = [*changed_files(manifest.get("inputs", []), data), *reasons]
+        inputs = manifest.get("inputs", [])
+        reasons = [*changed_files(inputs, data), *_added_files(inputs, data, spec), *reasons]
+    if study is not None:
+        reasons += _changed_study(study, folder)
     steps = [Step(id=EVALUATION, reasons=tuple(reasons))]
     steps += _notebook_steps(manifest.get("steps", []), notebooks, bool(reasons))
-    altered = tuple(f"{name}: not the file that the manifest describes" for name in published.altered)
-    return Standing(report=report, steps=(*steps, Step(id=PAGES, reasons=altered)), unseen=tuple(unseen))
+    last = Step(id=PAGES, reasons=tuple(_changed_pages(published, folder, here)))
+    return Standing(report=report, steps=(*steps, last), unseen=tuple(unseen))
 
 
 def never_run(report: str) -> Standing:
@@ -126,6 +138,42 @@ def changed_files(inputs: Sequence[Mapping[str, Any]], data: Path) -> Iterator[s
             yield f"data: {item['name']} ({item['role']}) is not in the folder"
         elif path.stat().st_size != item["bytes"] or file_digest(path) != item["sha256"]:
             yield f"data: {item['name']} ({item['role']}) has other bytes"
+
+
+def _added_files(inputs: Sequence[Mapping[str, Any]], data: Path, spec: StudySpec) -> Iterator[str]:
+    """Files of a data folder that a run would read now and that the report was not made from, in words.
+
+    Of another format than the native one every file with the ending of a table counts: which of them are
+    read, only reading tells.
+    """
+    known = {item["name"] for item in inputs}
+    for path in sorted(p for p in data.rglob("*") if p.is_file() and p.name.lower().endswith(_TABLES)):
+        name = path.relative_to(data).as_posix()
+        table = name.partition("/")[0].partition(".")[0]
+        if name not in known and (spec.data.source != "native" or table in contracts()):
+            yield f"data: {name} is in the folder, and was not read"
+
+
+def _changed_study(study: Path, folder: Path) -> Iterator[str]:
+    """Files that a run would copy beside its pages and that are not as the report has them, in words."""
+    for path in sorted(study.iterdir()):
+        kept = folder / path.name
+        if not kept.is_file() or kept.read_bytes() != path.read_bytes():
+            yield f"study file: {path.name} is not as the report has it"
+    if (folder / protocol.NAME).is_file() and not (study / protocol.NAME).is_file():
+        yield f"study file: {protocol.NAME} is no longer there"
+
+
+def _changed_pages(published: Published, folder: Path, here: Mapping[str, Any]) -> Iterator[str]:
+    """Files of a report that are not as its manifest says, or that other code has drawn, in words."""
+    for name in published.altered:
+        yield f"{name}: not the file that the manifest describes"
+    for item in published.manifest["outputs"]:
+        if not (folder / item["name"]).is_file():
+            yield f"{item['name']}: is not there"
+    drawn = published.manifest.get("rendered", {"code": here})["code"]
+    if drawn["source_sha256"] != here["source_sha256"]:
+        yield "drawn with other code than this"
 
 
 def _notebook_steps(steps: Sequence[Mapping[str, Any]], folder: Path, stale: bool) -> Iterator[Step]:
