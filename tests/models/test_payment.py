@@ -312,7 +312,8 @@ def test_what_comes_before_savings_by_hand():
     with pytest.raises(ModelRefusal) as refused:
         medicare_minimum_savings_rate(10.0)
     assert few["minimum_savings_share"].value is None
-    assert few["minimum_savings_share"].why == f"{refused.value}."
+    said = few["minimum_savings_share"]
+    assert (said.why, said.method) == (f"{refused.value}.", "")
     own = with_payment(shared_savings={"minimum_savings_rate": "medicare", "minimum_savings_rate_few": 0.06})
     rows = credibility.before_savings(_did(-5.0), cells, pairs["allowed_capped"], own)
     rate = rows["minimum_savings_share"]

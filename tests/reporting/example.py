@@ -1185,7 +1185,8 @@ def member_costs() -> MemberCosts:
     ]  # fmt: skip
     effects = [
         {"family": f, "stratum": s, "members": int(18_998 * strata[s]), "member_months": 186_000 * strata[s],
-         "with_pmpm": 318.4, "without_pmpm": 318.4 - e, "estimate": e, "se": 5.2, "lo95": e - 10.3,
+         "with_pmpm": 318.4, "without_pmpm": 318.4 - e, "gap_pmpm": 0.0 if f == "ols" else 1.25,
+         "estimate": e, "se": 5.2, "lo95": e - 10.3,
          "hi95": e + 10.3, "p": 0.4, "lo95_bootstrap": e - 11.0, "hi95_bootstrap": e + 9.0, "draws": 400,
          "why": ""}
         for f, e in (("ols", -3.9), ("two-part", -6.2)) for s in ("adults", "children", "all")

@@ -120,8 +120,9 @@ def _minimum(
             rate = medicare_minimum_savings_rate(persons)
         except ModelRefusal as refusal:
             rate = None if contract is None else contract.minimum_savings_rate_few
-            why = "" if rate is not None else f"{refusal}."
-            method = "of the contract, for fewer persons than Medicare's table has"
+            why, method = f"{refusal}.", ""
+            if rate is not None:
+                why, method = "", "of the contract, for fewer persons than Medicare's table has"
     known = rate is not None and expected is not None and expected > 0
     se = did.headline.se
     by_chance = (

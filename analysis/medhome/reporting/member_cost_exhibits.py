@@ -186,16 +186,22 @@ def meanings(found: MemberCosts) -> DataTable:
     )
 
 
+_GAP = Column("gap_pmpm", "gap to actual", usd)
+
+
 def effects(found: MemberCosts) -> DataTable:
     """The effect of the program under each model of members' cost, with both intervals."""
+    frame = _named(found.effects[found.effects["why"] == ""])
+    if "gap_pmpm" not in frame:  # a run from before it was kept
+        frame = frame.assign(gap_pmpm=float("nan"))
     return DataTable(
         id="tbl-cost-model-effects",
         caption="Effect of the program by recycled predictions",
-        frame=_named(found.effects[found.effects["why"] == ""]),
+        frame=frame,
         columns=(
             Column("name", "Model", beneath=Column("whom", "of")),
             _MEMBERS,
-            Column("with_pmpm", "With the program", usd, "$ PMPM"),
+            Column("with_pmpm", "With the program", usd, "$ PMPM", beneath=_GAP),
             Column("without_pmpm", "Without", usd, "$ PMPM"),
             Column("estimate", "Effect", usd, "$ PMPM"),
             Column("lo95", "95% interval, delta method", usd, "$ PMPM", upper="hi95"),
@@ -203,6 +209,8 @@ def effects(found: MemberCosts) -> DataTable:
         ),
         counts=MemberCosts.COUNTS["effects"],
         resting=MemberCosts.RESTING["effects"],
+        note="Gap to actual: actual cost of the program's members after the start less what the model "
+        "expects with the program. It is zero where the link is canonical (OLS, Poisson), right or wrong.",
     )
 
 

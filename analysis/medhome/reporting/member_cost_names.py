@@ -77,6 +77,7 @@ MEMBER_COSTS: tuple[Table, ...] = (
             "member_months": _MONTHS,
             "with_pmpm": _PMPM,
             "without_pmpm": _PMPM,
+            "gap_pmpm": _PMPM,
             "estimate": _PMPM,
             "lo95_bootstrap": _PMPM,
             "hi95_bootstrap": _PMPM,

@@ -30,7 +30,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "tests": ("family", "stratum", "test", "members", "statistic", "se", "lo95", "hi95", "p", "meaning"),
     "effects": (
-        *("family", "stratum", *_SIZE, "with_pmpm", "without_pmpm", "estimate", "se", "lo95", "hi95", "p"),
+        *("family", "stratum", *_SIZE, "with_pmpm", "without_pmpm", "gap_pmpm"),
+        *("estimate", "se", "lo95", "hi95", "p"),
         *("lo95_bootstrap", "hi95_bootstrap", "draws", "why"),
     ),
     "accuracy": (
@@ -75,7 +76,8 @@ class MemberCosts:
     tests: exhibit T8, one row per test: statistic, its error, and ``meaning`` in words.
     effects: by how much treated cost after the start differs with and without the program, by recycled
         predictions of a model with arm, period and their product: interval by the delta method and by
-        drawing practices; stratum "all" sums the strata by their member-months.
+        drawing practices; stratum "all" sums the strata by their member-months. ``gap_pmpm``: actual cost of
+        the treated after the start less what the model expects with the program (zero for canonical links).
     accuracy: exhibit T9, one row per family, cap ("capped", "uncapped"), stratum, arm and period. Practices
         of the comparison arm are predicted by fits without them; the treated arm is in no fit.
     ratios: exhibit T10 of the primary family at baseline: ``kind`` is "predicted" (tenths), "actual"

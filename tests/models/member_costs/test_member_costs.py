@@ -107,6 +107,19 @@ def test_expected_equals_actual_on_the_rows_fitted_on_where_the_link_is_canonica
         assert other["gap"] == other["expected"] - other["actual"] and abs(other["gap_share"]) > 1e-7
 
 
+def test_the_gap_to_actual_with_the_program_is_none_where_the_link_is_canonical(rows, found):
+    after = rows.frame[(rows.frame["arm"] == "treated") & (rows.frame["period"] == "performance")]
+    actual = after["allowed_capped"].sum() / 100 / (after["w"].sum() / 1000)
+    effects = found.effects[found.effects["stratum"] == "all"].set_index("family")
+    for family in ("ols", "poisson"):
+        assert effects.loc[family, "gap_pmpm"] == 0
+        assert_allclose(effects.loc[family, "with_pmpm"], actual, rtol=1e-9)
+    for family in ("tweedie", "two-part"):
+        gap = effects.loc[family, "gap_pmpm"]
+        assert_allclose(gap, actual - effects.loc[family, "with_pmpm"], rtol=1e-6)
+        assert abs(gap) > 1e-6
+
+
 def test_adults_and_children_apart_equal_statsmodels_on_their_rows(rows, found):
     """Prediction of the treated arm's adults at baseline by a Poisson model of the comparison arm's."""
     frame = rows.frame[(rows.frame["stratum"] == "adults") & (rows.frame["period"] == "baseline")]

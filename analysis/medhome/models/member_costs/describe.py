@@ -30,8 +30,6 @@ from medhome.study.spec import StudySpec
 
 DECIMALS = 10
 """Of test statistics: the digits beyond are noise of the fit."""
-ZERO = 1e-9
-"""A gap between expected and actual cost below this share is none."""
 DRAWS_STEP, FOLDS_STEP, PANELS_STEP = 41, 42, 43
 SEED_STEPS = {
     "cost_model_draws": DRAWS_STEP,
@@ -146,7 +144,7 @@ def _identity(
         pairs.append(("any cost", "share", float(share @ users), expected))
     rows = []
     for part, unit, actual, expected in pairs:
-        gap = expected - actual if abs(expected - actual) > ZERO * abs(actual) else 0.0
+        gap = expected - actual if abs(expected - actual) > program.NO_GAP * abs(actual) else 0.0
         rows.append({
             **head, "part": part, "unit": unit, "actual": actual, "expected": expected, "gap": gap,
             "gap_share": gap / actual if actual > 0 else np.nan, "why": "",

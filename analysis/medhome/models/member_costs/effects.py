@@ -33,17 +33,21 @@ from medhome.study.problems import ModelRefusal
 
 NAN = float("nan")
 MOST_FAILED_SHARE = 0.05
+NO_GAP = 1e-9
+"""A gap between actual cost and the model's mean below this share of it is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
     """The effect in one group: means PMPM with and without, what each practice adds to its error, and draws.
 
+    actual: mean cost of the same member-months, as the family takes it (`fits.without_negatives`).
     influence (G,) and draws (B,) are by all practices of the study; draw_months (B,): treated member-months
     after the start in each draw. NaN where a draw has no fit.
     """
 
     months: float
+    actual: float
     above: float
     below: float
     influence: np.ndarray
@@ -85,6 +89,7 @@ def effect(
     drawn, months = _drawn(model, table, rows, column, came[:, here])
     return Effect(
         months=float(weights.sum()),
+        actual=float(share @ table.y[rows]),
         above=float(share @ model.mean(with_it)),
         below=float(share @ model.mean(without)),
         influence=influence,
@@ -121,7 +126,9 @@ def in_row(parts: list[Effect]) -> dict[str, float | int]:
     """One row of `MemberCosts.effects` from the effects of groups, weighted by their member-months."""
     months = np.array([p.months for p in parts])
     share = months / months.sum()
-    above, below = (float(share @ [getattr(p, side) for p in parts]) for side in ("above", "below"))
+    actual, above, below = (
+        float(share @ [getattr(p, side) for p in parts]) for side in ("actual", "above", "below")
+    )
     influence = sum(s * p.influence for s, p in zip(share, parts, strict=True))
     found = Inference.of(above - below, float(np.sqrt(np.sum(np.square(influence)))), parts[0].df)
     low, high, count = NAN, NAN, 0
@@ -136,8 +143,10 @@ def in_row(parts: list[Effect]) -> dict[str, float | int]:
         if len(usable) >= (1 - MOST_FAILED_SHARE) * len(together):
             low, high = (float(v) for v in np.quantile(usable, (0.025, 0.975)))
             count = len(usable)
+    gap = actual - above
     return {
-        "with_pmpm": above, "without_pmpm": below, "estimate": found.estimate, "se": found.se,
+        "with_pmpm": above, "without_pmpm": below, "gap_pmpm": gap if abs(gap) > NO_GAP * abs(actual) else 0.0,
+        "estimate": found.estimate, "se": found.se,
         "lo95": found.ci[0], "hi95": found.ci[1], "p": found.p, "lo95_bootstrap": low,
         "hi95_bootstrap": high, "draws": count,
     }  # fmt: skip
