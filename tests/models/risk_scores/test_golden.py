@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -112,6 +113,13 @@ def test_a_library_that_is_absent_is_named_with_the_way_to_get_it(monkeypatch):
     monkeypatch.setattr(scoring.importlib, "import_module", absent)
     with pytest.raises(ModelRefusal, match=r"pycomorb is not installed; .*pip install 'medhome\[risk\]'"):
         risk_scores(pd.DataFrame({"age": [1], "sex": ["F"]}), "charlson")
+    for version, says in (
+        ((3, 11, 9), r"hhs-hcc: the library \w+ needs Python 3\.12 or later, and this is 3\.11; use a later"),
+        ((3, 12, 1), r"risk_adjustment_model is not installed; install it with pip install 'medhome"),
+    ):
+        monkeypatch.setattr(scoring, "sys", SimpleNamespace(version_info=version))
+        with pytest.raises(ModelRefusal, match=says):
+            risk_scores(pd.DataFrame({"age": [1], "sex": ["F"]}), "hhs-hcc")
 
 
 @pytest.mark.parametrize(

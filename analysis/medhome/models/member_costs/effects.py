@@ -143,9 +143,9 @@ def in_row(parts: list[Effect]) -> dict[str, float | int]:
         if len(usable) >= (1 - MOST_FAILED_SHARE) * len(together):
             low, high = (float(v) for v in np.quantile(usable, (0.025, 0.975)))
             count = len(usable)
-    gap = actual - above
+    gap = actual - above if abs(actual - above) > NO_GAP * abs(actual) else 0.0
     return {
-        "with_pmpm": above, "without_pmpm": below, "gap_pmpm": gap if abs(gap) > NO_GAP * abs(actual) else 0.0,
+        "with_pmpm": above, "without_pmpm": below, "gap_pmpm": gap,
         "estimate": found.estimate, "se": found.se,
         "lo95": found.ci[0], "hi95": found.ci[1], "p": found.p, "lo95_bootstrap": low,
         "hi95_bootstrap": high, "draws": count,

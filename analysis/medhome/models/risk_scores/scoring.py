@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -27,6 +28,8 @@ _HOMES = {
     "risk_adjustment_model": "medhome.models.risk_scores.hhs_hcc",
     "pycomorb": "medhome.models.risk_scores.comorbidity",
 }
+NEWER_PYTHON = (3, 12)
+"""The oldest Python of risk_adjustment_model."""
 Scorer = Callable[[ModuleType, pd.DataFrame, str, int, str], pd.DataFrame]
 """(library, distinct people, model, mapping year, weights) → the columns of `PARTS`, in the same order."""
 
@@ -122,10 +125,14 @@ def _library(chosen: ScoreModel, model: str) -> ModuleType:
     try:
         return importlib.import_module(chosen.library)
     except ImportError:
-        newer = " (it needs Python 3.12 or later)" if chosen.library == "risk_adjustment_model" else ""
+        todo = "is not installed; install it with pip install 'medhome[risk]'"
+        here = sys.version_info[:2]
+        if chosen.library == "risk_adjustment_model" and here < NEWER_PYTHON:
+            needs, has = (".".join(map(str, v)) for v in (NEWER_PYTHON, here))
+            todo = f"needs Python {needs} or later, and this is {has}; use a later one with 'medhome[risk]'"
         raise ModelRefusal(
-            f"risk score {model}: the library {chosen.library} is not installed; install it with "
-            f"pip install 'medhome[risk]'{newer}, or choose another [risk] model in the study file"
+            f"risk score {model}: the library {chosen.library} {todo}, or choose another [risk] model in the "
+            "study file"
         ) from None
 
 
