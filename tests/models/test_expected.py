@@ -140,9 +140,14 @@ def test_every_definition_is_there_and_both_kinds_are_labelled(found):
     }
     assert_allclose(table["difference_pmpm"], table["actual_pmpm"] - table["expected_pmpm"], rtol=1e-9)
     assert_allclose(table["ae_ratio"], table["actual_pmpm"] / table["expected_pmpm"], rtol=1e-12)
+    months = arm_means.means(found[3], found[0].spec).member_months["treated", 1]
+    changes = table["compares"] == "versus expected"
+    assert_allclose(table.loc[changes, "difference_usd"], months * table.loc[changes, "difference_pmpm"])
+    assert table.loc[~changes, "difference_usd"].isna().all()
     inside = (table["lo95"] < table["lo90"]) & (table["lo90"] < table["difference_pmpm"])
     assert (inside & (table["difference_pmpm"] < table["hi90"]) & (table["hi90"] < table["hi95"])).all()
     assert list(table.index[table["primary"]]) == ["E3"]
+    assert table.loc["E1b", "note"].startswith("No concurrent control")
 
 
 def test_changes_have_a_p_that_agrees_with_their_interval_and_levels_have_none(found):

@@ -197,6 +197,7 @@ def expected(primary: tuple[float, float, float] = (-4.2, -27.3, 18.9)) -> Expec
             "lo90": [-25.7, NAN, -37.0, low * 0.84, NAN],
             "hi90": [14.5, NAN, 35.1, high * 0.84, NAN],
             "p": [0.63, NAN, NAN, 0.72, NAN],
+            "difference_usd": [-2_292_960.0, NAN, NAN, 408_000 * value, NAN],
             "ae_ratio": [0.983, 0.96, 0.997, 318.40 / (318.40 - value), 0.979],
             "primary": [False, False, False, True, False],
             "note": ["", "no concurrent control", "", "", "no interval"],

@@ -49,7 +49,8 @@ _CARRIED = {
 }
 _COLUMNS = (
     "definition", "label", "compares", "baseline_pmpm", "trend_ratio", "risk_ratio", "expected_pmpm",
-    "actual_pmpm", "difference_pmpm", "lo90", "hi90", "lo95", "hi95", "p", "ae_ratio", "primary", "note",
+    "actual_pmpm", "difference_pmpm", "difference_usd", "lo90", "hi90", "lo95", "hi95", "p", "ae_ratio",
+    "primary", "note",
 )  # fmt: skip
 
 
@@ -147,10 +148,12 @@ def _row(
     baseline = m.A["treated", 0] if baseline is None else baseline
     lo90, hi90 = interval90 or (np.nan, np.nan)
     lo95, hi95 = interval95 or (np.nan, np.nan)
+    months = m.member_months["treated", 1] if compares == CHANGE else np.nan
     return {
         "definition": definition, "label": label, "compares": compares, "baseline_pmpm": baseline,
         "trend_ratio": trend, "risk_ratio": ratio, "expected_pmpm": expected, "actual_pmpm": actual,
-        "difference_pmpm": actual - expected, "lo90": lo90, "hi90": hi90, "lo95": lo95, "hi95": hi95,
+        "difference_pmpm": actual - expected, "difference_usd": months * (actual - expected),
+        "lo90": lo90, "hi90": hi90, "lo95": lo95, "hi95": hi95,
         "p": np.nan if p is None else p, "ae_ratio": actual / expected if expected > 0 else np.nan,
         "note": note,
     }  # fmt: skip

@@ -43,8 +43,9 @@ def definitions(expected: ExpectedCosts) -> DataTable:
             for r in rows_of(expected.definitions)
         ]
     )
-    if "p" not in frame:  # a run from before definitions had one
-        frame = frame.assign(p=float("nan"))
+    for name in ("p", "difference_usd"):
+        if name not in frame:  # a run from before definitions had one
+            frame[name] = float("nan")
     return DataTable(
         id="tbl-definitions",
         caption="Expected and actual cost under each definition of expected",
@@ -57,6 +58,7 @@ def definitions(expected: ExpectedCosts) -> DataTable:
             Column("expected_pmpm", "Expected", usd, "$ PMPM"),
             Column("actual_pmpm", "Actual", usd, "$ PMPM"),
             Column("difference_pmpm", "Actual minus expected", usd, "$ PMPM", beneath=_INTERVAL),
+            Column("difference_usd", "In all", lambda v: usd(v, 0), "$"),
             Column("ae_ratio", "Actual over expected", ratio, "ratio", beneath=Column("p", "p", p_value)),
         ),
         strong=list(expected.definitions["primary"].astype(bool)),

@@ -165,6 +165,7 @@ TABLES: tuple[Table, ...] = (
             "expected_pmpm": Column(PMPM, "estimate", 2),
             "actual_pmpm": Column(PMPM, "estimate", 2),
             "difference_pmpm": Column(PMPM, "estimate", 2),
+            "difference_usd": Column(USD, "estimate", 0),
             "ae_ratio": Column("ratio", "estimate", 3),
         },
     ),
