@@ -202,10 +202,10 @@ class ExpectedCosts:
 
     definitions: one row per definition: ``definition`` (E1, E2, ...), ``label``, ``compares`` ("versus
         expected" for a change, "versus peers" for a level), ``baseline_pmpm``, ``trend_ratio``,
-        ``risk_ratio``, ``expected_pmpm``, ``actual_pmpm``, ``difference_pmpm``, ``difference_usd`` (of a change: over
-        the treated arm's member-months after the start), ``lo90``, ``hi90``,
-        ``lo95``, ``hi95``, ``p`` (NaN for a level, and in a setting that was not simulated), ``ae_ratio``,
-        ``primary`` (bool), ``note``.
+        ``risk_ratio``, ``expected_pmpm``, ``actual_pmpm``, ``difference_pmpm``, ``difference_usd`` (of a
+        change: over the treated arm's member-months after the start), ``lo90``, ``hi90``, ``lo95``, ``hi95``,
+        ``p`` (NaN for a level, and in a setting that was not simulated), ``ae_ratio``, ``primary`` (bool),
+        ``note``.
     series: one row per quarter: ``quarter`` (event quarter), ``first_month``, ``expected_pmpm``,
         ``actual_pmpm``, ``comparison_pmpm``, ``member_months``, ``members`` (of the treated arm).
     """
