@@ -122,6 +122,7 @@ def test_python_says_the_same_and_bounds_follow(reference):
         (["--treated", "stops"], 1, "stops being treated"),
         (["--treated", "d", "--covariates", "word"], 4, "column 'word'"),
         (["--treated", "d", "--inference", "bootstrap"], 1, "bootstrap"),
+        (["--treated", "d", "--estimator", "imputation", "--inference", "cr2"], 1, "is its own"),
     ],
 )
 def test_what_cannot_be_answered_is_said_with_its_code(tmp_path, arguments, code, words):

@@ -32,6 +32,7 @@ from medhome.models import where as parts_of_the_effect
 from medhome.models.inference.side_by_side import SEED_STEPS
 from medhome.models.member_costs import describe as member_costs
 from medhome.models.panels.multiplier import STEP as BANDS_STEP
+from medhome.models.pre_trend import STEP as PRE_TREND_STEP
 from medhome.models.staggered.cautions import checks as wave_checks
 from medhome.models.staggered.description import describe as describe_waves
 from medhome.study.cells import Cells, MonthPairs, Rows
@@ -322,7 +323,7 @@ def _selection(study: Collapsed, spec: StudySpec) -> Selection:
 
 def seeds(spec: StudySpec) -> dict[str, tuple[int, int]]:
     """The seed of each method that draws random numbers: the study's own, and the method's step."""
-    steps = SEED_STEPS | member_costs.SEED_STEPS | {"wave_bands": BANDS_STEP}
+    steps = SEED_STEPS | member_costs.SEED_STEPS | {"wave_bands": BANDS_STEP, "pre_trend": PRE_TREND_STEP}
     return {method: (spec.seed, step) for method, step in steps.items()}
 
 

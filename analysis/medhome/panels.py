@@ -15,7 +15,7 @@ import pandas as pd
 from medhome.models.panels.reading import panel_from_frame
 from medhome.study.panel_data import PanelData
 from medhome.study.panel_results import PanelEstimate
-from medhome.study.problems import DataProblem, StudyFileError, printable
+from medhome.study.problems import DataProblem, ModelRefusal, StudyFileError, printable
 
 ESTIMATORS: dict[str, tuple[str, str]] = {
     "did2x2": ("two_by_two", "did2x2"),
@@ -74,6 +74,11 @@ def did(
         "inference" not in known or signature["inference"].default != "cr1"
     ):
         del asked["inference"]  # its own error stands in for it: influence summed by cluster, or placebos
+    if "inference" in asked and "inference" not in known:
+        raise ModelRefusal(
+            f"{estimator} has no inference {asked['inference']!r}: its standard error is its own (`rule` "
+            "names it); leave --inference out"
+        )
     unknown = [k for k in asked if k not in known]
     if unknown:
         raise StudyFileError(

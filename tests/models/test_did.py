@@ -293,3 +293,18 @@ def test_power():
 
 def test_spans_of_the_fixture():
     assert study().periods.baseline == Span(FIRST, FIRST + 18)
+
+
+def test_quarters_before_the_start_are_tested_jointly(rows, found):
+    """Ten organisations could have had the label; a drift of $40 a month is the largest of the eleven."""
+    tests = found.pre_trend_tests.set_index("test")
+    assert tests.index.tolist() == ["exchange", "shocks", "hotelling"] and set(tests["periods"]) == {5}
+    assert_allclose(tests.loc["exchange", "smallest_p"], 1 / 11)
+    assert np.isnan(tests.loc["hotelling", "p"]) and "1 organisation in the smaller arm" in (
+        tests.loc["hotelling", "note"]
+    )
+    drift = np.where(rows["arm"] == "treated", (rows["month"] - FIRST) * 100 * 40, 0)
+    drifting = rows.assign(allowed_capped=rows["allowed_capped"] + drift)
+    moved = did.estimate(cells_of(drifting), pairs_of(drifting), study()).pre_trend_tests.set_index("test")
+    assert_allclose(moved.loc["exchange", "p"], 1 / 11)
+    assert moved.loc["shocks", "p"] < 0.05 < tests.loc["shocks", "p"]

@@ -205,3 +205,27 @@ def test_where_every_practice_started_before_the_baseline_the_page_says_why(whol
     found = described(hand_cells({"O1": START - 24, "O2": START - 30}), whole)
     assert found.effects.empty and "starts before the first month analysed" in found.reason
     assert len(found.waves) == 2 and not found.waves["estimated"].any()
+
+
+def test_times_before_the_own_start_are_tested_jointly(whole):
+    """Without noise nothing is apart before the start; then the waves drift by $3 a month, $9 a quarter.
+
+    The first wave (100 members) is compared with the second (200), which drifts too, and with 250 who never
+    start: 9 x 250/450 = 5 a quarter; the second with those 250 alone: 9. Two to four quarters before the
+    start both waves count, (100 x 5 + 200 x 9)/300; five and six before it the second alone.
+    """
+    flat = described(hand_cells(), whole)
+    assert flat.pre_trend_tests["test"].tolist() == ["shocks"]
+    assert flat.pre_trend_tests["periods"].tolist() == [5]
+    assert_allclose(flat.slope["estimate"], 0, atol=1e-8)
+    assert_allclose(flat.pre_trend_tests["statistic"], 0, atol=1e-8)
+    cells = hand_cells()
+    frame = cells.frame.copy()
+    mine = (frame["wave"] > 0).to_numpy()
+    months = frame["month"].to_numpy(dtype=int) - int(frame["month"].min())
+    frame["w*allowed_capped"] += np.where(mine, frame["w"].to_numpy(dtype=int) * 300 * months, 0)
+    drifting = described(replace(cells, frame=frame), whole)
+    slope = ((25 + 16) * 9 + (9 + 4 + 1) * (100 * 5 + 200 * 9) / 300) / (25 + 16 + 9 + 4 + 1) * 4
+    assert_allclose(drifting.slope["estimate"], slope, atol=1e-7)
+    assert drifting.slope["lo95"] < slope < drifting.slope["hi95"] and drifting.slope["detectable"] > 0
+    assert (drifting.pre_trend_tests["statistic"] > flat.pre_trend_tests["statistic"]).all()

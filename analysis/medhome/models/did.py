@@ -8,12 +8,10 @@ Effects are actual minus expected, dollars PMPM: negative means that care cost l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
-from medhome.models import event_study
+from medhome.models import event_study, pre_trend
 from medhome.models.event_study import Quarters
 from medhome.models.inference.cautions import cautions
 from medhome.models.inference.contrasts import contrasts, month_shares, organization_shares
@@ -21,6 +19,7 @@ from medhome.models.inference.member_covariance import member_covariance
 from medhome.models.inference.random_effects import RePanel, re_panel
 from medhome.models.inference.recommend import Setting, recommend
 from medhome.models.inference.side_by_side import Evidence, methods
+from medhome.models.organization_months import OrganizationMonths
 from medhome.models.power import detectable_effect
 from medhome.models.twfe import PracticeMonths, TwoWayFit, twfe
 from medhome.study.cells import Cells, MonthPairs
@@ -31,37 +30,6 @@ from medhome.study.spec import StudySpec
 
 OUTCOME = "allowed_capped"
 USD_PMPM = "USD PMPM"
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrganizationMonths:
-    """The organisation-month panel behind the interval: (J, T) arrays, J organisations within an arm.
-
-    y: mean cost less the covariates' part, dollars PMPM; members: member-months; treated: (J,);
-    months: (T,) month indices; mean: the comparisons' PMPM before the start, covariates left in.
-    """
-
-    y: np.ndarray
-    members: np.ndarray
-    treated: np.ndarray
-    months: np.ndarray
-    mean: float
-
-    @classmethod
-    def of(cls, fit: TwoWayFit, first_post: int) -> OrganizationMonths:
-        """Member-weighted means of practices."""
-        panel = fit.panel
-        members = panel.by_organization(panel.members)
-        total = panel.by_organization(panel.members * fit.adjusted)
-        before = ~panel.treated[:, None] & (panel.months < first_post)
-        weight = np.where(before, panel.members, 0.0)
-        return cls(
-            y=np.divide(total, members, out=np.zeros_like(total), where=members > 0),
-            members=members,
-            treated=panel.organization_treated,
-            months=panel.months,
-            mean=float((weight * panel.y).sum() / weight.sum()),
-        )
 
 
 def estimate(cells: Cells, pairs: MonthPairs, spec: StudySpec) -> DidResult:
@@ -136,7 +104,7 @@ def estimate(cells: Cells, pairs: MonthPairs, spec: StudySpec) -> DidResult:
     side_by_side = methods(evidence, setting, chosen)
     p = side_by_side.set_index("method")["p"].get(chosen.p_value) if chosen.p_value else None
     headline = _headline(main, found, None if p is None else float(p))
-    quarter_effects = found.effects[1 : 1 + len(quarters.estimated)]
+    by_quarters = slice(1, 1 + len(quarters.estimated))
     return DidResult(
         headline=headline,
         detectable=Estimate(
@@ -153,9 +121,18 @@ def estimate(cells: Cells, pairs: MonthPairs, spec: StudySpec) -> DidResult:
         ),
         relative=_relative(main, headline, first_post),
         methods=side_by_side,
-        event_study=event_study.table(quarters, main.panel, quarter_effects),
+        event_study=event_study.table(quarters, main.panel, found.effects[by_quarters]),
         variance_shares=_variance_shares(main, found, covariance, months.treated),
         pre_trend=_pre_trend(slope, found),
+        pre_trend_tests=pre_trend.of_study(
+            by_quarter,
+            quarters,
+            months,
+            covariance,
+            found,
+            found.drift_covariance[by_quarters, by_quarters],
+            spec.seed,
+        ),
         treated_organizations=setting.treated,
         comparison_organizations=setting.comparisons,
         organization_sd_pmpm=found.sigma_mean,

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from medhome.models.did import OrganizationMonths
 from medhome.models.event_study import Quarters
 from medhome.models.inference.random_effects import re_panel
+from medhome.models.organization_months import OrganizationMonths
 from medhome.models.sensitivity.bounds import sensitivity
 from medhome.models.sensitivity.refits import Refits
 from medhome.models.twfe import fit_panel

@@ -11,6 +11,8 @@ from medhome.reporting import (
     exhibits,
     figures,
     formulas,
+    pre_trend_exhibits,
+    pre_trend_words,
     savings_words,
     study_words,
     titles,
@@ -305,7 +307,12 @@ def effect_by_quarter(report: ReleasedRun) -> Block:
 
 def before_the_start(report: ReleasedRun) -> Block:
     """How far the arms may have drifted apart already before the program."""
-    return paragraphs([words.before_the_start(report.evaluation.did)])
+    did = report.evaluation.did
+    told = paragraphs([words.before_the_start(did), *pre_trend_words.of_study(did)])
+    if did.pre_trend_tests.empty:
+        return told
+    caption = "The quarters before the start, taken jointly"
+    return told + pre_trend_exhibits.joint_tests(did.pre_trend_tests, "tbl-pre-trend", caption).block()
 
 
 def other_methods_of_inference(report: ReleasedRun) -> Block:

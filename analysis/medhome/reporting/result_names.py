@@ -6,6 +6,7 @@ from medhome.reporting.comparison_names import COMPARISON
 from medhome.reporting.measure_names import MEASURES
 from medhome.reporting.member_cost_names import MEMBER_COSTS, MEMBER_COSTS_WITH_INTERVAL, RISK_MODEL
 from medhome.reporting.payment_names import PAYMENT
+from medhome.reporting.pre_trend_names import PRE_TREND
 from medhome.reporting.result_columns import MEMBER_MONTHS, MEMBERS, PMPM, USD, Column, Table
 from medhome.reporting.risk_names import RISK, RISK_WITH_INTERVAL
 from medhome.reporting.robustness_names import ROBUSTNESS, ROBUSTNESS_WITH_INTERVAL
@@ -311,6 +312,7 @@ TABLES: tuple[Table, ...] = (
     UNCERTAINTY,
     *WHERE,
     *WAVES,
+    *PRE_TREND,
 )
 
 WITH_INTERVAL = {

@@ -37,6 +37,7 @@ _DID = {
     "relative": "did.relative",
     "pre_trend": "did.pre_trend_pmpm_per_year",
 }
+_SLOPE = "Slope of the times before the own start"
 _MONTHS = ("month", "wave", "first_month", "treated", "compared_with")
 _DRAWS = re.compile(r"^(wcr|fp|ri)(_|$)")
 _DRAWS_WHY = "rests on random draws with the study's seed; another version of numpy may draw otherwise"
@@ -197,6 +198,10 @@ def _single_numbers(evaluation: Evaluation) -> Iterator[tuple[str, Number]]:
             "waves.already_share",
             _number(waves.already, Column("share", "estimate", 4), "Weight on practices in the program"),
         )
+    if waves.slope:
+        slope = _number(waves.slope["estimate"], Column("USD PMPM per year", "estimate", 2), _SLOPE)
+        ends = [(waves.slope[f"lo{level}"], waves.slope[f"hi{level}"]) for level in (90, 95)]
+        yield "waves.pre_trend_pmpm_per_year", slope | _uncertainty(waves.slope["se"], None, *ends)
     sure = evaluation.robustness
     if sure.as_large is not None:
         yield (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medhome.reporting import pre_trend_words
 from medhome.reporting import wave_exhibits as exhibits
 from medhome.reporting import wave_figures as figures
 from medhome.reporting import wave_words as words
@@ -26,7 +27,7 @@ def effect_since_each_start(report: ReleasedRun) -> Block:
     return (
         paragraphs([*words.effect(found), words.averages(found)])
         + exhibits.overall(found).block()
-        + paragraphs(words.since_start(found))
+        + paragraphs([*words.since_start(found), *pre_trend_words.of_waves(found, words.period(found))])
         + figures.since_start(found, report.spec).block()
     )
 

@@ -24,6 +24,7 @@ from medhome.study.frames import frame_without_rows
 from medhome.study.measure_results import Measures
 from medhome.study.member_cost_results import MemberCosts
 from medhome.study.payment_results import Payment
+from medhome.study.pre_trend_results import pre_trend_tests
 from medhome.study.risk_results import RiskAdjustment
 from medhome.study.robustness_results import Robustness
 from medhome.study.savings_years import RESTING_BY_YEAR
@@ -235,6 +236,7 @@ class DidResult:
         ``members``.
     variance_shares: ``source`` (id), ``label``, ``share``: what the interval's width is made of.
     pre_trend: difference of pre-period slopes, PMPM per year, with its interval.
+    pre_trend_tests: all quarters before the start jointly (`study.pre_trend_results.KINDS`).
     """
 
     headline: Estimate
@@ -251,6 +253,7 @@ class DidResult:
     autocorrelation: float
     rule: str
     warnings: tuple[str, ...] = ()
+    pre_trend_tests: pd.DataFrame = field(default_factory=pre_trend_tests)
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"event_study": ("members",)}
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
         "event_study": ("estimate", "se", "lo95", "hi95", "member_months")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from medhome.study.frames import frame_without_rows
+from medhome.study.pre_trend_results import pre_trend_tests
 
 _EFFECT = dict.fromkeys(("estimate", "se", "lo90", "hi90", "lo95", "hi95"), "float64")
 _BAND = {"band_lo": "float64", "band_hi": "float64"}
@@ -70,7 +71,10 @@ class Waves:
     two_way: what ``comparisons`` add up to. already: the share of their
     weight on practices under the program already. before_share: of the treated arm's member-months from the
     first start on, those before the practice's own start. reason: why there are no waves to tell apart.
-    warnings: one sentence each.
+    warnings: one sentence each. pre_trend_tests: the times before the own start jointly
+    (`study.pre_trend_results.KINDS`). slope: of the straight line through them and the base, dollars PMPM per
+    year: ``estimate``, ``se``, ``lo90``, ``hi90``, ``lo95``, ``hi95`` and ``detectable`` (found with 80%
+    power); empty with no time before but the base.
     """
 
     waves: pd.DataFrame = field(default_factory=lambda: empty("waves"))
@@ -78,6 +82,8 @@ class Waves:
     averages: pd.DataFrame = field(default_factory=lambda: empty("averages"))
     methods: pd.DataFrame = field(default_factory=lambda: empty("methods"))
     comparisons: pd.DataFrame = field(default_factory=lambda: empty("comparisons"))
+    pre_trend_tests: pd.DataFrame = field(default_factory=pre_trend_tests)
+    slope: Mapping[str, float] = field(default_factory=dict)
     two_way: float | None = None
     already: float | None = None
     before_share: float | None = None

@@ -55,17 +55,7 @@ def randomization(
     >>> randomization(c).p
     0.3333333333333333
     """
-    J, count = len(c.change), c.treated_count
-    exact = comb(J, count) <= ENUMERATED_AT_MOST
-    if exact:
-        chosen = np.array(list(combinations(range(J), count)))
-        assigned = np.zeros((len(chosen), J), dtype=bool)
-        assigned[np.arange(len(chosen))[:, None], chosen] = True
-    elif rng is None:
-        raise ValueError(f"{comb(J, count):,} assignments are too many to enumerate; give a random generator")
-    else:
-        order = rng.random((SAMPLED, J)).argsort(axis=1)
-        assigned = np.vstack([c.treated, order < count])
+    assigned, exact = assignments(c.treated, rng)
     size = c.members if by_members else np.ones_like(c.members)
     weights = signed_weights(size, assigned)
     value = np.abs((weights * c.change).sum(1))
@@ -83,6 +73,26 @@ def randomization(
         smallest_p=1 / len(assigned),
         exact=exact,
     )
+
+
+def assignments(treated: np.ndarray, rng: np.random.Generator | None = None) -> tuple[np.ndarray, bool]:
+    """(A, J) the ways of giving the label to as many organisations, the actual one (J,) among them.
+
+    All of them when at most 2,000, and true; else the actual one and 999 drawn by ``rng``, and false.
+
+    >>> assignments(np.array([False, True, False]))[0].astype(int).tolist()
+    [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    """
+    J, count = len(treated), int(treated.sum())
+    if comb(J, count) <= ENUMERATED_AT_MOST:
+        chosen = np.array(list(combinations(range(J), count)))
+        assigned = np.zeros((len(chosen), J), dtype=bool)
+        assigned[np.arange(len(chosen))[:, None], chosen] = True
+        return assigned, True
+    if rng is None:
+        raise ValueError(f"{comb(J, count):,} assignments are too many to enumerate; give a random generator")
+    order = rng.random((SAMPLED, J)).argsort(axis=1)
+    return np.vstack([treated, order < count]), False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,11 +12,11 @@ from functools import cached_property
 
 import numpy as np
 
-from medhome.models.did import OrganizationMonths
 from medhome.models.inference.contrasts import month_shares
 from medhome.models.inference.member_covariance import member_covariance
 from medhome.models.inference.mixture import Mixture
 from medhome.models.inference.random_effects import PRIOR_SCALE, RePanel, re_panel, under_shocks_of
+from medhome.models.organization_months import OrganizationMonths
 from medhome.models.twfe import PracticeMonths, TwoWayFit, fit_panel
 from medhome.study.cells import Cells, MonthPairs
 from medhome.study.placebo_results import EFFECT_COLUMNS

@@ -13,6 +13,9 @@ import numpy as np
 import pandas as pd
 
 from medhome.models.did import OUTCOME
+from medhome.models.inference.mixture import Mixture
+from medhome.models.linear_effects import NUMBERS
+from medhome.models.power import detectable_effect
 from medhome.models.staggered.cautions import cautions
 from medhome.models.staggered.intervals import group_time
 from medhome.models.staggered.methods import beside
@@ -79,10 +82,21 @@ def describe(
         already=other.already,
         period_months=found.length,
         outside_band=int(outside.sum()) if len(before) else None,
+        pre_trend_tests=estimated.tests,
+        slope=_slope(estimated.slope),
         rule=RULE,
         warnings=cautions(waves, starts, found, estimated, spec),
         **told,
     )
+
+
+def _slope(found: Mixture | None) -> dict[str, float]:
+    """`Waves.slope`."""
+    if found is None:
+        return {}
+    ends = (found.estimate, found.sd, *found.ci90, *found.ci95)
+    least = detectable_effect(found.ci95[1] - found.ci95[0])
+    return {**dict(zip(NUMBERS, ends, strict=True)), "detectable": least}
 
 
 def _wave_of(found: Staggered, first: float) -> int:

@@ -16,23 +16,30 @@ from medhome.models.linear_effects import baseline_mean
 from medhome.models.panels.group_time import group_time_effects
 from medhome.models.panels.group_time_cells import GroupTime
 from medhome.models.panels.multiplier import critical_value
+from medhome.models.pre_trend import shocks
 from medhome.models.staggered.group_time_weights import Averages, averages, cell_weights
 from medhome.models.staggered.periods import Staggered
 from medhome.study.cells import MonthPairs
+from medhome.study.pre_trend_results import pre_trend_tests
 from medhome.study.spec import StudySpec
 
 CONTROL = "not-yet"
+MONTHS_A_YEAR = 12
 KINDS = {"event_time": "dynamic", "group": "group", "time": "calendar"}
 """The kinds of `Waves.averages` by the key of `panels.aggregation`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Effects:
-    """What the group-time estimator found: frames of `study.wave_results.Waves`, and its cells."""
+    """What the group-time estimator found: frames of `study.wave_results.Waves`, and its cells.
+
+    slope: of the times before the own start, dollars PMPM per year; None with one such time or none."""
 
     cells: GroupTime
     effects: pd.DataFrame
     averages: pd.DataFrame
+    tests: pd.DataFrame
+    slope: Mixture | None
 
 
 def group_time(found: Staggered, pairs: MonthPairs, spec: StudySpec) -> Effects:
@@ -44,9 +51,13 @@ def group_time(found: Staggered, pairs: MonthPairs, spec: StudySpec) -> Effects:
     cells = group_time_effects(found.data, control=CONTROL)
     own = cell_weights(found.data, cells, CONTROL)
     mixed = averages(cells)
-    by_period = np.concatenate([own, np.tensordot(mixed.weights, own, axes=1)])
+    before, years = _before(found, mixed)
+    # The slope of a straight line through the base: one more average of the same cells.
+    line = years @ mixed.weights[before] / max(float(years @ years), 1e-12)
+    combined = np.concatenate([mixed.weights, line[None]])
+    by_period = np.concatenate([own, np.tensordot(combined, own, axes=1)])
     weights = found.by_month(by_period)
-    estimates = np.concatenate([cells.estimate, mixed.weights @ cells.estimate])
+    estimates = np.concatenate([cells.estimate, combined @ cells.estimate])
     covariance = member_covariance(pairs, panel.months).matrix
     seen = panel.members > 0
     scaled = np.where(seen, weights / np.sqrt(np.where(seen, panel.members, 1.0)), 0.0)
@@ -76,8 +87,26 @@ def group_time(found: Staggered, pairs: MonthPairs, spec: StudySpec) -> Effects:
     return Effects(
         cells=cells,
         effects=_effects(found, cells, numbers.iloc[:count].reset_index(drop=True)),
-        averages=_averages(found, cells, mixed, numbers.iloc[count:].reset_index(drop=True)),
+        averages=_averages(found, cells, mixed, numbers.iloc[count:-1].reset_index(drop=True)),
+        tests=_joint(estimates, interval.covariance, count + before, years),
+        slope=interval.effects[-1] if len(before) else None,
     )
+
+
+def _before(found: Staggered, mixed: Averages) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the averages by time since the start that are before it and no base, and years to the base."""
+    key, dynamic = np.array(mixed.key), np.array([KINDS.get(k) == "dynamic" for k in mixed.kind])
+    rows = np.flatnonzero(dynamic & (key < 0) & ~np.array(mixed.reference, dtype=bool))
+    return rows, (key[rows] + 1) * found.length / MONTHS_A_YEAR
+
+
+def _joint(
+    estimates: np.ndarray, covariance: np.ndarray, rows: np.ndarray, years: np.ndarray
+) -> pd.DataFrame:
+    """``pre_trend_tests`` of the times before the own start."""
+    if not len(rows):
+        return pre_trend_tests()
+    return pre_trend_tests([shocks(estimates[rows], covariance[np.ix_(rows, rows)], years)])
 
 
 def _families(count: int, mixed: Averages) -> list[tuple[int, ...]]:
