@@ -13,6 +13,7 @@ import typer
 
 from medhome import (
     cli_cost_model,
+    cli_lists,
     cli_panels,
     cli_payment,
     cli_person_years,
@@ -235,6 +236,10 @@ app.command(
     "           medhome person-years members.csv --person id --year year --cost paid --covariates age,ill\n\n"
     "What R2 means: docs/methods/risk-scores.md",
 )(cli_person_years.person_years)
+app.command(
+    epilog="Example:  medhome lists study.toml --data data/demo --as-of 2009-06-30 --out private\n\n"
+    "Criteria, columns and what is used: docs/lists.md"
+)(cli_lists.lists)
 app.command(
     epilog="Examples:  medhome settle commercial-example\n\n"
     "           medhome settle mssp-2018 aco_2018.csv.gz --csv settled.csv\n\n"

@@ -20,6 +20,7 @@ from medhome.study.deflator import read_price_index
 from medhome.study.expected_choices import Expected, SavingsPrior
 from medhome.study.falsification_choices import PlaceboOutcome
 from medhome.study.fee_schedules import schedule_faults
+from medhome.study.list_choices import Lists
 from medhome.study.measure_choices import Measures, read_code_list
 from medhome.study.outcomes import Outcomes
 from medhome.study.payment_choices import Fee, Payment
@@ -116,6 +117,7 @@ class StudySpec(Section):
     placebo_outcomes: list[PlaceboOutcome] = Field(default_factory=list)
     cost_models: CostModelChoices = CostModelChoices()
     measures: Measures = Measures()
+    lists: Lists = Lists()
     fees: list[Fee] = Field(default_factory=list)
     payment: Payment = Payment()
     power: PowerPlan = PowerPlan()
@@ -189,6 +191,10 @@ class StudySpec(Section):
         if self.risk.model == OWN and self.data.source != "native":
             raise ValueError(
                 f'risk.model "{OWN}" reads the table risk_score, which only data.source "native" has'
+            )
+        if self.lists.predicts and self.lists.prediction == "own" and self.data.source != "native":
+            raise ValueError(
+                'lists.prediction "own" reads the table risk_score, which only data.source "native" has'
             )
         if self.arms.placeholder and self.attribution.method != "rule":
             raise ValueError('attribution.method must be "rule" when arms.rule is not "roster"')

@@ -47,10 +47,31 @@ def check_inputs(
     with reading(str(folder)):
         rules = input_rules(con, inputs, spec)
         files = input_files(con, list(inputs), folder, spec.data.source)
+    _refuse_errors(rules, folder)
+    return rules, files
+
+
+def _refuse_errors(rules: pd.DataFrame, folder: Path) -> None:
     errors = rules[(rules["severity"] == "error") & (rules["count"] > 0)]
     if len(errors):
         raise DataProblem(_message(folder, errors))
-    return rules, files
+
+
+def check_rows(
+    con: Engine, inputs: Mapping[str, ibis.Table], spec: StudySpec, folder: Path | str
+) -> pd.DataFrame:
+    """Do rows and keys of the input tables hold, whatever the months and arms of the study? And which files?
+
+    Arguments as in `check_inputs`; returns its second frame. Raises one `DataProblem` that lists every broken
+    rule of severity "error".
+    """
+    folder = Path(folder)
+    with reading(str(folder)):
+        found = [row for table in inputs for row in _table_rules(con, table, spec)]
+        files = input_files(con, list(inputs), folder, spec.data.source)
+    rules = pd.DataFrame(found, columns=list(COLUMNS))
+    _refuse_errors(rules, folder)
+    return files
 
 
 def input_rules(con: Engine, inputs: Mapping[str, ibis.Table], spec: StudySpec) -> pd.DataFrame:

@@ -87,7 +87,7 @@ def _codes(inputs: Mapping[str, Table], panel: Panel, spec: StudySpec) -> Table:
 
 def _own(inputs: Mapping[str, Table], panel: Panel, spec: StudySpec) -> Table:
     """The latest of the user's scores that was made from diagnoses up to a day of each year's window."""
-    scores = _chosen(inputs, spec)
+    scores = chosen(inputs, spec)
     windows = ibis.memtable(
         [(y.year, _first_day(y), month_end(y.window.last)) for y in years(spec)],
         schema={"year": "int32", "first_day": "date", "last_day": "date"},
@@ -104,7 +104,7 @@ def _own(inputs: Mapping[str, Table], panel: Panel, spec: StudySpec) -> Table:
     return found.filter(_.nth == 0).select("person_key", "year", raw_score="score")
 
 
-def _chosen(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
+def chosen(inputs: Mapping[str, Table], spec: StudySpec) -> Table:
     """The rows of the study's score; refused by name where it cannot be told which one that is."""
     scores = inputs["risk_score"]
     names = sorted(fetch(scores.select("score_name").distinct())["score_name"])
@@ -128,7 +128,7 @@ def _first_day(year: RiskYear) -> dt.date:
 
 def versions(inputs: Mapping[str, Table], spec: StudySpec) -> str:
     """Name and versions of the user's own score, as the table says them."""
-    scores = _chosen(inputs, spec)
+    scores = chosen(inputs, spec)
     found = fetch(
         scores.select("score_name", "score_version").distinct().order_by("score_name", "score_version")
     )

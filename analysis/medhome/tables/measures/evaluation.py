@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from medhome.tables.measures.counting import (
     without_reason,
 )
 from medhome.tables.measures.definitions import Measure, chosen, code_lists, named_by_payment
-from medhome.tables.measures.lines import FIRST_DAY, fills, medical_lines
+from medhome.tables.measures.lines import day_of, fills, medical_lines
 from medhome.tables.measures.quality import CLOSURE, collapse_quality
 from medhome.tables.measures.use_of_care import Care, scale_of
 from medhome.tables.measures.value_sets import ValueSets
@@ -101,11 +100,6 @@ def care_of(inputs: Mapping[str, Table], panel: Panel, spec: StudySpec, data: Pa
         members=members,
         last_day=day_of(month_end(analysed[-1])),
     )
-
-
-def day_of(date: dt.date) -> int:
-    """The day number of a date, as `bookings.day_number` has it in the engine."""
-    return date.toordinal() + FIRST_DAY
 
 
 def _utilisation(wanted: list[Measure], care: Care, panel: Panel, spec: StudySpec) -> list[MeasureCells]:

@@ -7,6 +7,7 @@ adds nothing.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 
@@ -25,6 +26,11 @@ FIRST_DAY = 305
 """`bookings.day_number` of a date less its ``toordinal()``."""
 
 CodeLists = Mapping[str, list[tuple[str, str]]]
+
+
+def day_of(date: dt.date) -> int:
+    """The day number of a date, as `bookings.day_number` has it in the engine."""
+    return date.toordinal() + FIRST_DAY
 
 
 def standing(claims: Table, day: str, within: Span, spec: StudySpec) -> Table:

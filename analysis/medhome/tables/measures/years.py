@@ -94,7 +94,7 @@ class People:
             death=who["death"].to_numpy(dtype=np.int64),
             sex=who["sex"].to_numpy(dtype=object),
             key=key,
-            spans=_spans(inputs["eligibility"], members, ids),
+            spans=enrolment_spans(inputs["eligibility"], members, ids),
         )
 
     def asked(self, population: Population, number: int) -> np.ndarray:
@@ -180,7 +180,12 @@ def ages(birth: np.ndarray, day: int) -> np.ndarray:
     return np.where(birth < 0, -1, there.year - year - not_yet)
 
 
-def _spans(eligibility: Table, members: Members, ids: pd.Index) -> pd.DataFrame:
+def enrolment_spans(eligibility: Table, members: Members, ids: pd.Index) -> pd.DataFrame:
+    """Enrolment of these people as `People.spans` has it.
+
+    Arguments
+        ids: their ``person_id``, which ``row`` counts through.
+    """
     own = eligibility.semi_join(members.table, "person_id")
     end = own.enrollment_end_date.fill_null(ibis.date("9999-12-30"))
     found = fetch(
