@@ -131,6 +131,12 @@ def test_no_events_and_no_comparisons_are_said():
     assert found["note"] == "fewer than 2 comparison organisations: no interval"
 
 
+def test_a_poisson_model_without_an_answer_is_said(monkeypatch):
+    monkeypatch.setattr(rates, "poisson", lambda cells, first_post: float("nan"))
+    found = rates.effect(measure(FEW), study())
+    assert np.isnan(found["estimate"]) and found["note"] == "the Poisson model of its rates did not settle"
+
+
 def test_holm_and_benjamini_hochberg_by_hand():
     p = [0.001, 0.012, 0.02, 0.6]
     assert_allclose(rates.holm(p), [0.004, 0.036, 0.04, 0.6])

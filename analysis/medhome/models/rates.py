@@ -114,7 +114,8 @@ def estimate(found: MeasureCells, spec: StudySpec) -> tuple[float, str]:
         except ModelRefusal as refusal:
             return math.nan, str(refusal)
         return float(fit.coefficients[0]), ""
-    return PER_1000 * poisson(cells, first_post), ""
+    change = PER_1000 * poisson(cells, first_post)
+    return change, "" if math.isfinite(change) else "the Poisson model of its rates did not settle"
 
 
 def poisson(cells: Cells, first_post: int) -> float:
