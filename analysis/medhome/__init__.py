@@ -42,6 +42,8 @@ _HOMES = {
         "before_the_start",
         "bounds_on_trends",
         "calibration_of_the_cost_model",
+        "care_management_and_cost",
+        "care_management_funnel",
         "checks_of_this_study",
         "chronic_care",
         "claims_by_month",

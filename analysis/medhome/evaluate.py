@@ -35,6 +35,7 @@ from medhome.models.panels.multiplier import STEP as BANDS_STEP
 from medhome.models.pre_trend import STEP as PRE_TREND_STEP
 from medhome.models.staggered.cautions import checks as wave_checks
 from medhome.models.staggered.description import describe as describe_waves
+from medhome.study.care_management_results import CareManagement
 from medhome.study.cells import Cells, MonthPairs, Rows
 from medhome.study.employer_results import EmployerCells
 from medhome.study.measure_results import CollapsedMeasures
@@ -50,6 +51,7 @@ from medhome.study.where_results import GroupCells
 from medhome.tables import (
     balance,
     cap_grid,
+    care_management,
     code_systems,
     collapse,
     engines,
@@ -130,6 +132,7 @@ class Collapsed:
     adjusted: adjustment.Adjusted
     groups: GroupCells
     measures: CollapsedMeasures
+    care_management: CareManagement
 
 
 def collapse_study(
@@ -170,6 +173,7 @@ def collapse_study(
         of_members = member_patterns.patterns(scored, spec)
         unchanged = placebo_outcomes.collapse(inputs, scored, cells, pairs["allowed_capped"], spec)
         measured = collapse_measures(inputs, scored, spec, data)
+        in_care = care_management.describe(inputs, scored, compared.labels, spec)
         other = _specification_cells(ready, inputs, scored, cells, spec)
         progress("cost collapsed to cells", 0, 0)
     quality = DataQuality(rules=rules, inputs=files, **months.quality)
@@ -194,6 +198,7 @@ def collapse_study(
         adjusted=adjusted,
         groups=groups,
         measures=measured,
+        care_management=in_care,
     )
 
 
@@ -288,6 +293,7 @@ def evaluate(
         ),
         waves=waves,
         measures=measure_effects.describe(study.measures, spec),
+        care_management=study.care_management,
         **found,
     )
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from medhome.study.care_management_results import CareManagement
+from medhome.study.care_management_results import typed as care_frame
 from medhome.study.completion_results import FRAMES, Completion
 from medhome.study.employer_results import Employers
 from medhome.study.measure_results import Measures, no_rows
@@ -836,6 +838,56 @@ def where(few: float = 1_900.0, p_holm: float = 0.44) -> Where:
     )
 
 
+def care_management(**of_a_practice: float) -> CareManagement:
+    """Three practices; the second takes changes, the others and the sum follow."""
+    columns = ("members", "identified", "reached", "engaged", "contacts")
+    people = {1: (800, 60, 48, 30, 190), 2: (700, 55, 40, 24, 150), 3: (900, 40, 28, 15, 80)}
+    changed = dict(zip(columns, people[2], strict=True)) | of_a_practice
+    people[2] = tuple(changed[c] for c in columns)
+    sums = tuple(sum(row[i] for row in people.values()) for i in range(len(columns)))
+    named = {"All practices": sums} | {f"Program, practice {k:02d}": v for k, v in people.items()}
+    rows = []
+    for name, counts in named.items():
+        row = dict(zip(columns, (float(n) for n in counts), strict=True))
+        rows.append(
+            {"label": name, **row, "member_months": 20 * row["members"],
+             "engaged_member_months": 18 * row["engaged"], "minutes": 20 * row["contacts"],
+             "contacts_per_1000": 50 * row["contacts"] / row["members"], "contacts_per_engaged_month": 0.3,
+             "wait_q1_days": 12.0, "wait_median_days": 31.0, "wait_q3_days": NAN}
+        )  # fmt: skip
+    labels = ("Members of the program", "Identified", "Reached", "Engaged")
+    stages = [
+        {"stage": stage, "label": label, "members": float(n), "expected_pmpm": cost,
+         "previous_share": NAN if stage == "members" else n / before}
+        for stage, label, n, before, cost in zip(
+            columns[:4], labels, sums[:4], (1, *sums[:3]), (250.0, 900.0, 910.0, 950.0), strict=True)
+    ]  # fmt: skip
+    months = [
+        {"month": START + m, "member_months": 2_400.0, "identified": n, "reached": n, "engaged": n,
+         "engaged_member_months": 60.0, "contacts": 140.0, "minutes": 2_800.0, "contacts_per_1000": 58.3}
+        for m, n in enumerate((80.0, 40.0, 30.0, 5.0))
+    ]  # fmt: skip
+    doses = [
+        {"band": band, "label": label, "members": n, "share": n / sums[3], "engaged_member_months": 18 * n,
+         "contacts": c, "expected_pmpm": 950.0}
+        for band, label, n, c in (("none", "None", 14.0, 0.0), ("to-0.5", "Up to 0.5", 30.0, 200.0),
+                                  ("above-0.5", "Above 0.5", sums[3] - 44.0, 220.0))
+    ]  # fmt: skip
+    notes = [
+        {"reason": "rows", "label": "Rows of the table", "rows": 900.0},
+        {"reason": "counted", "label": "Counted", "rows": 850.0},
+        {"reason": "no_stage", "label": "An attempt", "rows": 50.0},
+    ]
+    return CareManagement(
+        given=True,
+        stages=care_frame("stages", stages),
+        practices=care_frame("practices", rows),
+        months=care_frame("months", months),
+        doses=care_frame("doses", doses),
+        notes=care_frame("notes", notes),
+    )
+
+
 def measures() -> Measures:
     """Two measures of use, one of chronic care that moved, its gaps, and one that is not known."""
     rows = [
@@ -1368,6 +1420,7 @@ def evaluation(**parts) -> Evaluation:
         member_costs=member_costs(),
         where=where(),
         measures=measures(),
+        care_management=care_management(),
         specifications=specifications(),
         waves=waves(),
         checks=checks(),

@@ -78,6 +78,16 @@ def describe(
     )
 
 
+def by_group(
+    cells: Cells, pairs: MonthPairs, spec: StudySpec, did: DidResult, groups: GroupCells
+) -> pd.DataFrame:
+    """Exhibit T17 alone, its p-values not adjusted: `Where.groups`. Arguments as of `describe`."""
+    cells = _with_only(cells, OUTCOME)
+    whole = twfe(cells, OUTCOME, spec.estimation.covariates, first_post=spec.periods.performance.first)
+    member = member_covariance(pairs, whole.panel.months).matrix
+    return typed("groups", list(_groups(cells, groups, whole, member, spec, did)))
+
+
 def _adjusted(parts: list[dict[str, object]]) -> int:
     """p-values of all parts adjusted together, in place; the number adjusted."""
     p = np.array([row["p"] for row in parts], dtype=float)

@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from medhome.reporting.care_management_gate import release_care_management
 from medhome.reporting.comparison_gate import release_comparison
 from medhome.reporting.employer_gate import release_employers
 from medhome.reporting.measure_gate import release_measures
@@ -125,6 +126,10 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
     parts["measures"], others = release_measures(parts["measures"], evaluation.measures, floor)
     secondary += others
     parts["payment"], others = release_payment(parts["payment"], parts["measures"])
+    secondary += others
+    parts["care_management"], others = release_care_management(
+        parts["care_management"], evaluation.care_management, floor
+    )
     secondary += others
     parts["waves"], others = release_waves(parts["waves"], evaluation.waves, floor)
     secondary += others

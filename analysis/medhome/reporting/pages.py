@@ -19,6 +19,7 @@ from medhome.reporting import (
     words,
 )
 from medhome.reporting.blocks import Block, escape, notice, paragraphs, prose, show
+from medhome.reporting.care_management_pages import care_management_and_cost, care_management_funnel
 from medhome.reporting.claims_exhibits import dollars_by_arm_and_period, price_and_quantity
 from medhome.reporting.cohort_pages import (
     balance_at_baseline,
@@ -105,6 +106,8 @@ __all__ = [
     "before_the_start",
     "bounds_on_trends",
     "calibration_of_the_cost_model",
+    "care_management_and_cost",
+    "care_management_funnel",
     "checks_of_this_study",
     "chronic_care",
     "claims_by_month",

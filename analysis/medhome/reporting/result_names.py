@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medhome.reporting.care_management_names import CARE_MANAGEMENT
 from medhome.reporting.comparison_names import COMPARISON
 from medhome.reporting.measure_names import MEASURES
 from medhome.reporting.member_cost_names import MEMBER_COSTS, MEMBER_COSTS_WITH_INTERVAL, RISK_MODEL
@@ -306,6 +307,7 @@ TABLES: tuple[Table, ...] = (
     *RISK_MODEL,
     *MEMBER_COSTS,
     *MEASURES,
+    *CARE_MANAGEMENT,
     *ROBUSTNESS,
     *SPECIFICATIONS,
     *COMPARISON,

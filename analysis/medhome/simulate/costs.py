@@ -284,6 +284,11 @@ def draw_events(world: WorldSettings, members: Members, plan: CostPlan, factor: 
     )
 
 
+def passing_state(world: WorldSettings, members: Members) -> np.ndarray:
+    """The passing state of health that `draw_events` draws first: person x month, 1 on average."""
+    return _state(np.random.default_rng([world.seed, _STEP_COSTS, members.chunk]), members)
+
+
 def _state(rng: np.random.Generator, members: Members) -> np.ndarray:
     """Passing state of health, person x month: lognormal, autocorrelated, capped, mean exactly 1."""
     months = members.exposure.shape[1]

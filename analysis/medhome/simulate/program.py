@@ -7,13 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from medhome.simulate.costs import CostPlan
+from medhome.simulate.costs import CostPlan, passing_state
 from medhome.simulate.members import DAYS_PER_YEAR, Members, month_days
 from medhome.simulate.providers import Providers, site_name
 from medhome.simulate.world import WorldSettings
 from medhome.simulate.write import coded, dates
 
 HIGH_RISK_SHARE = 0.05
+RISE_MONTHS = 6
+"""Illness has risen when the passing state of health is worse at the start than so many months before."""
+
+_ENGAGED_SHARE, _ENGAGED_BY_RISE = 0.65, (0.35, 0.95)  # of those reached; less steep half, steeper half
 INSTRUMENT = "CAHPS-like 1.0"
 # Items with their highest answer and mean answer on it (never = 1 to always = 4; rating 0 to 10).
 SURVEY_ITEMS = (
@@ -39,6 +43,7 @@ class Panel:
     adult: np.ndarray
     mean_usd: np.ndarray  # true mean cost in that month
     conditions: np.ndarray  # number of them
+    rise_usd: np.ndarray  # of true mean cost by the passing state; 0 where the world engages by expected cost
     end_day: np.ndarray
 
 
@@ -47,12 +52,17 @@ def panel_of(world: WorldSettings, members: Members, plan: CostPlan) -> Panel:
     here = plan.in_cohort & (plan.month == world.start_offset)
     person = plan.person[here]
     start_day = month_days(world)[world.start_offset]
+    rise = np.zeros(len(person))
+    if world.engaged_by == "rising_need":
+        state, now = passing_state(world, members), world.start_offset
+        rise = plan.mean_usd[here] * (state[person, now] - state[person, max(now - RISE_MONTHS, 0)])
     return Panel(
         person=members.first_person + person,
         site=plan.site[here],
         adult=start_day - members.birth_day[person] >= 18 * DAYS_PER_YEAR,
         mean_usd=plan.mean_usd[here],
         conditions=(members.onset[person] <= world.start_offset).sum(axis=1),
+        rise_usd=rise,
         end_day=members.end_day[person],
     )
 
@@ -63,12 +73,15 @@ def joined(panels: list[Panel]) -> Panel:
 
 
 def care_management_table(world: WorldSettings, providers: Providers, panel: Panel) -> pa.Table:
-    """Rows of care_management: the program's members of highest expected cost, from the start on."""
+    """Rows of care_management: the program's members of highest expected cost, or of the steepest rise in
+    illness where the world says so (``engaged_by``), from the start on."""
     rng = np.random.default_rng([world.seed, _STEP_CARE])
     days = month_days(world)
     mine = np.flatnonzero(providers.site_program[panel.site])
     count = max(1, round(HIGH_RISK_SHARE * len(mine)))
-    chosen = mine[np.argsort(-panel.mean_usd[mine], kind="stable")[:count]]
+    by_rise = world.engaged_by == "rising_need"
+    rank = panel.rise_usd if by_rise else panel.mean_usd
+    chosen = mine[np.argsort(-rank[mine], kind="stable")[:count]]
     chosen = chosen[np.argsort(panel.person[chosen])]
     n = len(chosen)
     identified = days[providers.site_start[panel.site[chosen]]] + rng.integers(0, 60, n)
@@ -76,7 +89,9 @@ def care_management_table(world: WorldSettings, providers: Providers, panel: Pan
     reached = outreach + rng.integers(1, 30, n)
     engaged = reached + rng.integers(1, 21, n)
     is_reached = rng.random(n) < 0.80
-    is_engaged = is_reached & (rng.random(n) < 0.65)
+    steep = panel.rise_usd[chosen] >= np.median(panel.rise_usd[chosen])
+    chance = np.where(steep, _ENGAGED_BY_RISE[1], _ENGAGED_BY_RISE[0]) if by_rise else _ENGAGED_SHARE
+    is_engaged = is_reached & (rng.random(n) < chance)
     contacts = np.where(is_engaged, 1 + rng.poisson(6, n), 0)
     owner = np.repeat(np.arange(n), contacts)
     contact_day = engaged[owner] + rng.integers(7, 365, len(owner))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from medhome.study.periods import Span, month_index
 from medhome.study.problems import StudyFileError
@@ -83,6 +83,9 @@ class WorldSettings:
     # tests of members with diabetes that are A1c tests, and of advanced images that are plain ones
     a1c_effect_share: float = 0.0
     imaging_effect_share: float = 0.0
+    # whom care managers list and engage: members of high expected cost, of whom any may agree, or members
+    # whose illness has just risen, the steeper the rise the more likely
+    engaged_by: Literal["expected_cost", "rising_need"] = "expected_cost"
     # or an effect by wave; program organisations take the waves in turn
     waves: tuple[Wave, ...] = ()
     # claims
@@ -146,6 +149,8 @@ class WorldSettings:
         ):
             if not 0 <= getattr(self, key) < 1:
                 faults.append(f"{key} must be at least 0 and below 1")
+        if self.engaged_by not in ("expected_cost", "rising_need"):
+            faults.append(f'engaged_by {self.engaged_by!r} is neither "expected_cost" nor "rising_need"')
         if not 0 <= self.entrants_share <= 2:
             faults.append("entrants_share must lie between 0 and 2")
         if self.effect_share is not None and not -0.9 <= self.effect_share <= 5:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from medhome.study.care_management_results import CareManagement
 from medhome.study.check_results import Check
 from medhome.study.comparison_results import ComparisonGroup
 from medhome.study.completion_results import Completion
@@ -307,30 +308,12 @@ class Evaluation:
     where: Where = field(default_factory=Where)
     waves: Waves = field(default_factory=Waves)
     measures: Measures = field(default_factory=Measures)
+    care_management: CareManagement = field(default_factory=CareManagement)
 
     PARTS: ClassVar[tuple[str, ...]] = (
-        "attrition",
-        "quality",
-        "cohort",
-        "risk",
-        "expected",
-        "did",
-        "savings",
-        "completion",
-        "truncation",
-        "selection",
-        "robustness",
-        "specifications",
-        "comparison",
-        "washout",
-        "employers",
-        "uncertainty",
-        "payment",
-        "adjustment",
-        "member_costs",
-        "where",
-        "waves",
-        "measures",
+        *("attrition", "quality", "cohort", "risk", "expected", "did", "savings", "completion", "truncation"),
+        *("selection", "robustness", "specifications", "comparison", "washout", "employers", "uncertainty"),
+        *("payment", "adjustment", "member_costs", "where", "waves", "measures", "care_management"),
     )
 
 

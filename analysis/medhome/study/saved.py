@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from medhome.study.care_management_results import CareManagement
 from medhome.study.comparison_results import ComparisonGroup
 from medhome.study.completion_results import Completion
 from medhome.study.employer_results import Employers
@@ -62,6 +63,7 @@ _PARTS: dict[str, type] = {
     "where": Where,
     "waves": Waves,
     "measures": Measures,
+    "care_management": CareManagement,
 }
 
 _LATER = frozenset(

@@ -13,6 +13,7 @@ import pydantic
 from pydantic import Field, field_validator, model_validator
 
 from medhome.study.arm_choices import Arms, Attribution
+from medhome.study.care_management_choices import CareManagementChoices
 from medhome.study.claims_choices import Claims, read_service_rules
 from medhome.study.comparison_choices import Comparison
 from medhome.study.cost_model_choices import CostModelChoices
@@ -118,6 +119,7 @@ class StudySpec(Section):
     cost_models: CostModelChoices = CostModelChoices()
     measures: Measures = Measures()
     lists: Lists = Lists()
+    care_management: CareManagementChoices = CareManagementChoices()
     fees: list[Fee] = Field(default_factory=list)
     payment: Payment = Payment()
     power: PowerPlan = PowerPlan()

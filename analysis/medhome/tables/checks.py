@@ -11,6 +11,7 @@ import pandas as pd
 from medhome.study.definitions import contract
 from medhome.study.problems import DataProblem, printable
 from medhome.study.spec import StudySpec
+from medhome.tables.care_management_rules import event_rules
 from medhome.tables.coverage import period_rules
 from medhome.tables.engine import Engine, query, reading
 from medhome.tables.fingerprints import input_files
@@ -79,6 +80,8 @@ def input_rules(con: Engine, inputs: Mapping[str, ibis.Table], spec: StudySpec) 
     found = [row for table in inputs for row in _table_rules(con, table, spec)]
     found += _enrolment_rules(con, inputs)
     found += _roster_rules(con, inputs, spec)
+    if "care_management" in inputs:
+        found += event_rules(con, inputs, spec.care_management, _examples)
     found += period_rules(con, spec)
     return pd.DataFrame(found, columns=list(COLUMNS)).astype({"share": float, "dollars_usd": float})
 

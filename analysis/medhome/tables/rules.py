@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from medhome.study.definitions import Contract
-from medhome.study.periods import month_end, month_index
+from medhome.study.periods import month_end, month_index, month_start
 from medhome.study.spec import StudySpec
 
 OLDEST = dt.date(1900, 1, 1)
@@ -103,6 +103,7 @@ def _written(spec: StudySpec) -> Iterator[Rule]:
     yield from _listed("program_roster", _order("start_date", "end_date", "Listing ends before it starts"))
     for table, day in CLAIMS.items():
         yield from _listed(table, *_of_claims(day, after, spec.paid_through))
+    yield from _listed("care_management", *_of_events(spec))
     yield from _listed(
         "medical_claim",
         _order("claim_start_date", "claim_end_date", "Claim ends before it starts"),
@@ -140,6 +141,18 @@ def _of_claims(day: str, after: str, paid_through: str) -> Iterator[tuple[str, s
     yield "service_after_paid_through", day, "note", words, f"{day} {after}"
     words = f"Paid after paid_through ({paid_through})"
     yield "paid_after_paid_through", "paid_date", "note", words, f"paid_date {after}"
+
+
+def _of_events(spec: StudySpec) -> Iterator[tuple[str, str, str, str, str]]:
+    """The rules of care-management events that one row can break."""
+    start, through = month_start(spec.periods.start_month), month_end(month_index(spec.periods.through))
+    yield "negative_minutes", "minutes", "warning", "Minutes below zero; not summed", "minutes < 0"
+    names = ", ".join(f"'{t}'" for t in spec.care_management.identified)
+    words = f"Before the program's start ({spec.periods.start}); only identification counts"
+    broken = f"event_date < DATE '{start}' AND event_type NOT IN ({names})"
+    yield "event_before_start", "event_date", "note", words, broken
+    words = f"After the last month analysed ({spec.periods.through}); not counted"
+    yield "event_after_through", "event_date", "note", words, f"event_date > DATE '{through}'"
 
 
 def _order(first: str, last: str, words: str) -> tuple[str, str, str, str, str]:
