@@ -57,6 +57,11 @@ def bacon(data: PanelData) -> PanelEstimate:
     waves = np.unique(first)
     if len(waves) == 1:
         raise ModelRefusal("all units are treated at the same time: there is nothing to compare with")
+    if waves[np.isfinite(waves)].max() <= data.times[0]:
+        raise ModelRefusal(
+            f"no pre-period: every treated {data.unit_name} is treated from {data.times[0]:g} on, the first "
+            "time of the data"
+        )
     share = np.array([weights[first == g, 0].sum() for g in waves]) / weights[:, 0].sum()
     y = data.outcome.reshape(data.units, -1)
     mean = np.array([np.average(y[first == g], axis=0, weights=weights[first == g, 0]) for g in waves])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from medhome.models.panels.sandwich import Inference
 from medhome.study.panel_data import PanelData
 from medhome.study.panel_results import PanelEstimate
+
+MUCH_WEIGHT = 0.5
 
 
 def finished(
@@ -27,7 +30,7 @@ def finished(
     table: pd.DataFrame | None = None,
     details: dict[str, Any] | None = None,
 ) -> PanelEstimate:
-    """The result of one inference, each warning once.
+    """The result of one inference, each warning once, with what is weak in any such panel.
 
     rows, units, clusters: those of ``data`` where an estimator used no fewer. p: where a rank or a bootstrap
     stands in place of the inference's own.
@@ -44,7 +47,7 @@ def finished(
         units=data.units if units is None else units,
         clusters=data.clusters if clusters is None else clusters,
         rule=rule,
-        warnings=tuple(dict.fromkeys(warnings)),
+        warnings=_with_weaknesses(data, tuple(dict.fromkeys(warnings))),
         table=pd.DataFrame() if table is None else table,
         details=details or {},
     )
@@ -70,3 +73,54 @@ def conclude(
     return finished(
         estimator, data, each, rule, clusters=clusters, warnings=warnings, table=table, details=details
     )
+
+
+def _with_weaknesses(data: PanelData, said: tuple[str, ...]) -> tuple[str, ...]:
+    """The warnings of an estimator and, where it has no words of its own for them, what is weak in the panel:
+    a heavy cluster, one period before, a wave of one unit, nobody never treated, units of one row."""
+    all_said = " ".join(said).lower()
+    return (
+        *said,
+        *(
+            text
+            for known, text in _weaknesses(data)
+            if text not in said and not any(k in all_said for k in known)
+        ),
+    )
+
+
+def _weaknesses(data: PanelData) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each weakness after the words by which an estimator would have told it already."""
+    weight = np.bincount(data.cluster, weights=data.weights, minlength=data.clusters) / data.weights.sum()
+    heavy = int(weight.argmax())
+    if data.clusters > 1 and weight[heavy] > MUCH_WEIGHT:
+        label = data.cluster_labels[heavy]
+        yield (
+            (f"cluster {label} holds".lower(),),
+            f"Cluster {label} holds {weight[heavy]:.0%} of the weight: the estimate is mostly its own.",
+        )
+    if not data.group.any():
+        return
+    inside = data.cohorts[data.cohorts > data.times[0]]
+    if len(inside) and (data.times < inside[0]).sum() == 1:
+        yield (
+            ("one period before", "one pre-period"),
+            "Only one period before the first start: trends before it cannot be checked.",
+        )
+    for g in inside:
+        if len(np.unique(data.unit[data.first_treated == g])) == 1 and data.one_row_each:
+            yield (
+                ("is one unit",),
+                f"Wave {g:g} is one unit: whatever else happened to it is in its effect.",
+            )
+    if data.group.all():
+        yield (
+            ("never treated",),
+            "Nobody is never treated: late effects have only units treated already to be compared with.",
+        )
+    alone = int((np.bincount(data.unit, minlength=data.units) == 1).sum())
+    if alone and data.one_row_each and data.rows > data.units:
+        yield (
+            ("single row", "unbalanced panel", "without an untreated row"),
+            f"{alone} {data.unit_name} with a single row, kept.",
+        )

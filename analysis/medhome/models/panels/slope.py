@@ -31,7 +31,6 @@ from medhome.study.panel_results import PanelEstimate
 from medhome.study.problems import ModelRefusal
 
 INFERENCES = ("iid", "hc1", "cr1", "cr2", "cr3", "wild", "randomization")
-MUCH_WEIGHT = 0.5
 
 
 def known(inference: str, allowed: Sequence[str], estimator: str) -> None:
@@ -84,17 +83,7 @@ def study_warnings(data: PanelData, estimator: str, *, comparison: bool = True) 
                 f"{len(gone)} treated unit{'s' if len(gone) > 1 else ''} not seen in the last period: "
                 f"{names}{', ...' if len(gone) > 5 else ''}."
             )
-    return (*warnings, *weight_warnings(data))
-
-
-def weight_warnings(data: PanelData) -> tuple[str, ...]:
-    """A cluster that holds more than half of all weight, by name."""
-    weight = np.bincount(data.cluster, weights=data.weights, minlength=data.clusters) / data.weights.sum()
-    heavy = int(weight.argmax())
-    if data.clusters > 1 and weight[heavy] > MUCH_WEIGHT:
-        label = data.cluster_labels[heavy]
-        return (f"Cluster {label} holds {weight[heavy]:.0%} of the weight: the estimate is mostly its own.",)
-    return ()
+    return tuple(warnings)
 
 
 def arms(data: PanelData) -> tuple[int, int]:
