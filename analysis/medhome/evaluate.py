@@ -25,6 +25,7 @@ from medhome.models import (
 from medhome.models import rates as measure_effects
 from medhome.models import selection as leaving
 from medhome.models import specifications as specification_models
+from medhome.models import surveys as satisfaction
 from medhome.models import truncation as other_caps
 from medhome.models import uncertainty as whole_chain
 from medhome.models import washout as implementation
@@ -44,6 +45,7 @@ from medhome.study.progress import Progress, silent
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation
 from medhome.study.selection_results import Selection
 from medhome.study.spec import StudySpec
+from medhome.study.survey_results import SurveyAnswers
 from medhome.study.triangles import Triangles
 from medhome.study.truncation_results import CapGrid, Truncation
 from medhome.study.washout_results import Washout
@@ -64,6 +66,7 @@ from medhome.tables import (
     specifications,
     strata,
     subgroups,
+    surveys,
     triangles,
     truncation,
 )
@@ -108,8 +111,8 @@ class Collapsed:
     (`tables.specifications`). employers: those of the largest employer groups. outcomes: what the program
     cannot have changed (`tables.placebo_outcomes`). adjusted: the study's risk, and the same cells with the
     other timing of it. groups: cells of groups of members (`tables.subgroups`). measures: use of care and
-    quality. patterns: members with the same months, where asked for (`tables.member_patterns`). The rest are
-    parts of `Evaluation`.
+    quality. answers: of surveys. patterns: members with the same months, where asked for
+    (`tables.member_patterns`). The rest are parts of `Evaluation`.
     """
 
     cells: Cells
@@ -133,6 +136,7 @@ class Collapsed:
     groups: GroupCells
     measures: CollapsedMeasures
     care_management: CareManagement
+    answers: SurveyAnswers
 
 
 def collapse_study(
@@ -174,6 +178,7 @@ def collapse_study(
         unchanged = placebo_outcomes.collapse(inputs, scored, cells, pairs["allowed_capped"], spec)
         measured = collapse_measures(inputs, scored, spec, data)
         in_care = care_management.describe(inputs, scored, compared.labels, spec)
+        answers = surveys.collect(inputs, scored, spec)
         other = _specification_cells(ready, inputs, scored, cells, spec)
         progress("cost collapsed to cells", 0, 0)
     quality = DataQuality(rules=rules, inputs=files, **months.quality)
@@ -199,6 +204,7 @@ def collapse_study(
         groups=groups,
         measures=measured,
         care_management=in_care,
+        answers=answers,
     )
 
 
@@ -294,6 +300,7 @@ def evaluate(
         waves=waves,
         measures=measure_effects.describe(study.measures, spec),
         care_management=study.care_management,
+        surveys=satisfaction.describe(study.answers, spec),
         **found,
     )
 

@@ -42,6 +42,8 @@ from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.spec import StudySpec, read_study
 from medhome.study.specification_results import SpecificationCurve
+from medhome.study.survey_results import KINDS as SURVEY_KINDS
+from medhome.study.survey_results import LEFT_OUT, Surveys
 from medhome.study.truncation_results import Truncation
 from medhome.study.uncertainty_results import KINDS, Uncertainty
 from medhome.study.washout_results import Washout
@@ -934,6 +936,53 @@ def measures() -> Measures:
     return Measures(**{n: pd.DataFrame(rows)[list(kinds[n])].astype(kinds[n]) for n, rows in frames.items()})
 
 
+def surveys() -> Surveys:
+    """Patients whose appointments came sooner, and the days that practices report; some answers left out."""
+    patients, access = "patient-experience", "appointment-access"
+    labels = {patients: "Patient experience", access: "Availability of appointments"}
+    found = [
+        (patients, "timely", "Timely appointments", "composite", "share", (0.5, 0.61, 0.49, 0.5), 0.1, 0.004),
+        (patients, "urgent", "Urgent appointment", "item", "share", (0.52, 0.62, 0.50, 0.51), 0.09, 0.02),
+        (access, "days", "Days to the third next", "item", "mean", (8.0, 6.5, 8.2, 8.3), -1.6, 0.0004),
+    ]
+    places = [(a, p) for a in ("treated", "comparison") for p in ("baseline", "performance")]
+    names = ("treated_baseline", "treated_performance", "comparison_baseline", "comparison_performance")
+    items, effects = [], []
+    for family, measure, label, part, unit, four, estimate, p in found:
+        counted = part == "item" and unit == "share"
+        for (arm, period), rate in zip(places, four, strict=True):
+            items.append(
+                {"instrument": family, "measure": measure, "label": label, "part": part, "unit": unit,
+                 "arm": arm, "period": period, "members": 600, "members_with": 300 if counted else 600,
+                 "unadjusted": rate + 0.01, "rate": rate}
+            )  # fmt: skip
+        se = 0.03 if unit == "share" else 0.4
+        effects.append(
+            {"part": part, "of": "" if unit == "share" else "days", "measure": measure, "family": family,
+             "label": label, "unit": unit, "direction": "higher", **dict(zip(names, four, strict=True)),
+             "estimate": estimate, "se": se, "lo90": estimate - 1.64 * se, "hi90": estimate + 1.64 * se,
+             "lo95": estimate - 1.96 * se, "hi95": estimate + 1.96 * se, "p": p, "p_holm": p, "p_bh": p,
+             "ratio": NAN, "baseline_share": estimate / four[0], "members_treated": 600,
+             "members_comparison": 600, "note": ""}
+        )  # fmt: skip
+    responses = [
+        {"instrument": name, "label": label, "arm": arm, "period": period, "invited": asked, "members": 660,
+         "response_share": 660 / asked if asked else NAN, "answers": 1_900}
+        for name, label, asked in ((patients, labels[patients], 1_500), (access, labels[access], 0))
+        for arm, period in places
+    ]  # fmt: skip
+    mix = {"instrument": patients, "label": labels[patients], "adjusters": "age, age squared, female"}
+    mix["note"] = ""
+    left = {"instrument": patients, "label": labels[patients], "reason": "not_answered",
+            "why": LEFT_OUT["not_answered"], "members": 40, "answers": 52}  # fmt: skip
+    frames = {"responses": responses, "items": items, "effects": effects}
+    frames |= {"case_mix": [mix], "left_out": [left]}
+    kinds = SURVEY_KINDS
+    return Surveys(
+        **{n: pd.DataFrame(rows)[list(kinds[n])].astype(kinds[n]) for n, rows in frames.items()}, given=True
+    )
+
+
 def selection(died: int = 210) -> Selection:
     """More of the program's ill leave than of the comparison's; one member-month in fifty crosses over."""
     statuses = ("entered", "stayed", "left", "died")
@@ -1421,6 +1470,7 @@ def evaluation(**parts) -> Evaluation:
         where=where(),
         measures=measures(),
         care_management=care_management(),
+        surveys=surveys(),
         specifications=specifications(),
         waves=waves(),
         checks=checks(),

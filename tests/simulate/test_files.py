@@ -21,6 +21,7 @@ from medhome.simulate.codes import NDC_VOCABULARY
 from medhome.simulate.providers import build_providers, comparison_sizes
 from medhome.study.problems import StudyFileError
 from medhome.study.spec import read_study
+from medhome.study.survey_choices import Surveys
 
 CUT = pd.Timestamp("2010-06-30")
 
@@ -264,10 +265,17 @@ def test_care_managers_contact_the_high_risk_members_of_the_program_after_the_st
 
 def test_survey_has_two_waves_in_both_arms(small):
     survey = small.frame("survey")
-    assert set(survey.survey_date.dt.year) == {2008, 2009}
-    assert survey.response.isna().mean() == pytest.approx(0.03, abs=0.02)
-    scale = survey[survey.item_id != "rating_provider"].response.dropna().astype(int)
-    assert scale.between(1, 4).all()
+    patients = survey[survey.instrument == "patient-experience"]
+    assert set(patients.survey_date.dt.year) == {2008, 2009}
+    asked = survey[survey.item_id == "rating"]
+    assert asked.response.isna().mean() == pytest.approx(0.03, abs=0.03)
+    known = Surveys().known
+    assert set(survey.instrument) == set(known)
+    for (instrument, item), mine in survey.groupby(["instrument", "item_id"]):
+        declared = {i.id: i for i in known[instrument].items}[item]
+        if declared.answers:
+            assert set(mine.response.dropna()) <= set(declared.answers)
+    assert not survey.duplicated(["person_id", "survey_date", "instrument", "item_id"]).any()
 
 
 def test_the_study_file_of_the_demo_world_is_the_demonstration_study(tmp_path):

@@ -27,6 +27,7 @@ from medhome.reporting.payment_gate import release_payment
 from medhome.reporting.reconciliation_gate import release_reconciliation
 from medhome.reporting.robustness_gate import release_robustness
 from medhome.reporting.selection_gate import release_selection, withhold_further
+from medhome.reporting.survey_gate import release_surveys
 from medhome.reporting.wave_gate import release_waves
 from medhome.reporting.where_gate import release_where
 from medhome.study.problems import DisclosureRefused
@@ -130,6 +131,8 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
     parts["care_management"], others = release_care_management(
         parts["care_management"], evaluation.care_management, floor
     )
+    secondary += others
+    parts["surveys"], others = release_surveys(parts["surveys"], evaluation.surveys, floor)
     secondary += others
     parts["waves"], others = release_waves(parts["waves"], evaluation.waves, floor)
     secondary += others

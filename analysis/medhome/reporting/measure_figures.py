@@ -24,14 +24,7 @@ def effects(found: Measures, family: str, spec: StudySpec) -> Figure:
     frame = frame[frame["estimate"].notna()].reset_index(drop=True)
     points = frame["unit"].eq("share").all()
     scale = pd.Series(100.0, index=frame.index) if points else 100 / frame["treated_baseline"]
-    ends = pd.DataFrame(
-        {
-            "expected": (frame["treated_performance"] - frame["estimate"]) * scale,
-            "actual": frame["treated_performance"] * scale,
-            "low": (frame["treated_performance"] - frame["hi95"]) * scale,
-            "high": (frame["treated_performance"] - frame["lo95"]) * scale,
-        }
-    )
+    ends = expected_and_actual(frame, scale)
     unit = "% of those who are due it" if points else "% of the rate before the start"
     who = arm_label("treated", spec)
     return Figure(
@@ -41,7 +34,7 @@ def effects(found: Measures, family: str, spec: StudySpec) -> Figure:
         note="",
         description="For each measure a line for the interval of what was expected, a ring for the expected "
         f"and a filled mark for the actual value, in {unit}.",
-        draw=lambda width: _dumbbells(width, frame["label"], ends),
+        draw=lambda width: dumbbells(width, frame["label"], ends),
         table=exhibits.effects(found, family, spec),
         drawn=("estimate",),
     )
@@ -68,7 +61,20 @@ def closure(found: Measures, spec: StudySpec) -> Figure:
     )
 
 
-def _dumbbells(width: int, labels: pd.Series, ends: pd.DataFrame) -> MplFigure:
+def expected_and_actual(frame: pd.DataFrame, scale: pd.Series) -> pd.DataFrame:
+    """What the treated were expected to have after the start, with its interval, and what they had."""
+    return pd.DataFrame(
+        {
+            "expected": (frame["treated_performance"] - frame["estimate"]) * scale,
+            "actual": frame["treated_performance"] * scale,
+            "low": (frame["treated_performance"] - frame["hi95"]) * scale,
+            "high": (frame["treated_performance"] - frame["lo95"]) * scale,
+        }
+    )
+
+
+def dumbbells(width: int, labels: pd.Series, ends: pd.DataFrame) -> MplFigure:
+    """A row a label: expected as a ring with its interval, actual as a mark: `expected_and_actual`."""
     figure, axes = canvas(width, 60 + 46 * len(ends))
     for i, row in enumerate(rows_of(ends)):
         y = len(ends) - i - 0.7

@@ -58,19 +58,22 @@ UNITS = {"per_1000": "per 1,000 member-years", "share": "percentage points", "me
 
 def family_in_words(found: Measures, family: str) -> str:
     """How many effects of a family were estimated, and which differ from none once all are counted."""
-    rows = records(of_family(found.effects, family))
-    name = FAMILIES[family]
+    return effects_in_words(FAMILIES[family], records(of_family(found.effects, family)), "measure")
+
+
+def effects_in_words(name: str, rows: list[dict[str, Any]], noun: str) -> str:
+    """How many effects were estimated, and which differ from none once all are counted."""
     known = [row for row in rows if not absent(row["estimate"])]
     if not known:
         return f"{name}: no effect could be estimated, or all are withheld."
     tested = [row for row in known if not absent(row["p_holm"])]
     moved = [row for row in tested if row["p_holm"] < LEVEL]
-    counted = f"{name}: {_many(len(known))} could be estimated."
+    counted = f"{name}: {_many(len(known), noun)} could be estimated."
     if not tested:
         return f"{counted} With so few organisations none has a p-value."
     if not moved:
         return (
-            f"{counted} No measure differs from no effect once it is counted how many were tested "
+            f"{counted} No {noun} differs from no effect once it is counted how many were tested "
             f"(smallest p-value after Holm {number(min(row['p_holm'] for row in tested), 2)})."
         )
     said = listed([one_in_words(row) for row in moved])
@@ -85,7 +88,7 @@ def one_in_words(row: Any) -> str:
     """
     size = effect_value({**row, "estimate": abs(row["estimate"])}, "estimate")
     verb = "rose" if row["estimate"] > 0 else "fell"
-    unit = UNITS[row["unit"]] if row["unit"] != "mean" else ""
+    unit = UNITS[row["unit"]] if row["unit"] != "mean" else row.get("of", "")
     return f"{row['label']} {verb} by {size} {unit}".rstrip() + f" (95% interval {effect_interval(row)})"
 
 
@@ -121,5 +124,5 @@ def closure_in_words(found: Measures) -> str:
     )
 
 
-def _many(measures: int) -> str:
-    return f"{count(measures)} measure" + ("" if measures == 1 else "s")
+def _many(measures: int, noun: str = "measure") -> str:
+    return f"{count(measures)} {noun}" + ("" if measures == 1 else "s")

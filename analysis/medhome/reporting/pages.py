@@ -80,6 +80,7 @@ from medhome.reporting.robustness_pages import (
 from medhome.reporting.savings_pages import fees, savings_by_year, savings_in_words, savings_table
 from medhome.reporting.selection_exhibits import where_members_were_seen, who_came_and_went
 from medhome.reporting.specification_pages import specification_curve
+from medhome.reporting.survey_pages import satisfaction_and_access, survey_respondents
 from medhome.reporting.truncation_exhibits import cost_above_the_cap, effect_at_other_caps
 from medhome.reporting.uncertainty_exhibits import probability, uncertainty_of_the_chain
 from medhome.reporting.washout_exhibits import effect_after_a_washout
@@ -169,12 +170,14 @@ __all__ = [
     "reproduce_this_report",
     "risk_of_the_members",
     "run_out_and_completion",
+    "satisfaction_and_access",
     "savings_by_year",
     "savings_in_words",
     "savings_table",
     "settlement_statement",
     "show",
     "specification_curve",
+    "survey_respondents",
     "tests_of_the_cost_models",
     "the_other_pages",
     "the_program",

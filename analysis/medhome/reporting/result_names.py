@@ -13,6 +13,7 @@ from medhome.reporting.risk_names import RISK, RISK_WITH_INTERVAL
 from medhome.reporting.robustness_names import ROBUSTNESS, ROBUSTNESS_WITH_INTERVAL
 from medhome.reporting.selection_names import SELECTION
 from medhome.reporting.specification_names import SPECIFICATIONS
+from medhome.reporting.survey_names import SURVEYS
 from medhome.reporting.uncertainty_names import UNCERTAINTY
 from medhome.reporting.wave_names import WAVES, WAVES_WITH_INTERVAL
 from medhome.reporting.where_names import WHERE, WHERE_WITH_INTERVAL
@@ -308,6 +309,7 @@ TABLES: tuple[Table, ...] = (
     *MEMBER_COSTS,
     *MEASURES,
     *CARE_MANAGEMENT,
+    *SURVEYS,
     *ROBUSTNESS,
     *SPECIFICATIONS,
     *COMPARISON,
@@ -335,6 +337,7 @@ WITH_INTERVAL = {
     **RISK_WITH_INTERVAL,
     **MEMBER_COSTS_WITH_INTERVAL,
     "measures.effects": "estimate",
+    "surveys.effects": "estimate",
     **ROBUSTNESS_WITH_INTERVAL,
     "comparison.placebo": "estimate",
     **WHERE_WITH_INTERVAL,

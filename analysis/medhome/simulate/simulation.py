@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from medhome.simulate import claims, costs, program, truth, write
+from medhome.simulate import claims, costs, program, surveys, truth, write
 from medhome.simulate.coded_effects import with_coded_effects
 from medhome.simulate.costs import CostPlan, Events
 from medhome.simulate.effect import Effect, find_effect, treated_months
@@ -65,7 +65,7 @@ def simulate_world(world: WorldSettings, folder: Path, workers: int = 2) -> trut
         "provider_practice": write.provider_table(world, providers),
         "program_roster": write.roster_table(world, providers),
         "care_management": program.care_management_table(world, providers, panel),
-        "survey": program.survey_table(world, providers, panel),
+        "survey": surveys.survey_table(world, providers, panel),
     }
     for name, table in tables.items():
         _write_whole(folder, name, table)

@@ -93,7 +93,7 @@ name = "Care-management fee"
 pmpm_usd = 1.50
 first = "{world.start}"
 
-{_CONTRACT if world.name == "demo" else ""}{_measures(world)}[disclosure]
+{_CONTRACT if world.name == "demo" else ""}{_measures(world)}{_surveys(world)}[disclosure]
 policy = "cms-11"
 floor = 11
 """
@@ -155,3 +155,10 @@ def _measures(world: WorldSettings) -> str:
     if not world.a1c_effect_share and not world.imaging_effect_share:
         return ""
     return '[measures]\nenabled = true\nfamilies = ["utilisation", "chronic"]\n\n'
+
+
+def _surveys(world: WorldSettings) -> str:
+    """The surveys of a world that has effects on what they tell; nothing in one that has none."""
+    if not world.appointment_effect_share and not world.appointment_effect_days:
+        return ""
+    return "[surveys]\nenabled = true\n\n"

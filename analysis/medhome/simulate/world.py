@@ -86,6 +86,10 @@ class WorldSettings:
     # whom care managers list and engage: members of high expected cost, of whom any may agree, or members
     # whose illness has just risen, the steeper the rise the more likely
     engaged_by: Literal["expected_cost", "rising_need"] = "expected_cost"
+    # effects on what surveys tell: points (as a share) of patients whose answer on appointments is the best
+    # one, and days to the third next free appointment
+    appointment_effect_share: float = 0.0
+    appointment_effect_days: float = 0.0
     # or an effect by wave; program organisations take the waves in turn
     waves: tuple[Wave, ...] = ()
     # claims
@@ -151,6 +155,10 @@ class WorldSettings:
                 faults.append(f"{key} must be at least 0 and below 1")
         if self.engaged_by not in ("expected_cost", "rising_need"):
             faults.append(f'engaged_by {self.engaged_by!r} is neither "expected_cost" nor "rising_need"')
+        if not -0.4 <= self.appointment_effect_share <= 0.4:
+            faults.append("appointment_effect_share must lie between -0.4 and 0.4")
+        if not -5 <= self.appointment_effect_days <= 30:
+            faults.append("appointment_effect_days must lie between -5 and 30")
         if not 0 <= self.entrants_share <= 2:
             faults.append("entrants_share must lie between 0 and 2")
         if self.effect_share is not None and not -0.9 <= self.effect_share <= 5:
@@ -206,7 +214,14 @@ class WorldSettings:
         return asdict(self)
 
 
-DEMO = WorldSettings(name="demo", seed=20080601, a1c_effect_share=0.5, imaging_effect_share=0.25)
+DEMO = WorldSettings(
+    name="demo",
+    seed=20080601,
+    a1c_effect_share=0.5,
+    imaging_effect_share=0.25,
+    appointment_effect_share=0.10,
+    appointment_effect_days=-1.5,
+)
 
 SMALL = WorldSettings(
     name="small",

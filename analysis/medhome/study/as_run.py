@@ -47,7 +47,7 @@ def copy_study(study: Path, spec: StudySpec, folder: Path) -> None:
 
 
 def _copy_lists(study: Path, spec: StudySpec, folder: Path) -> None:
-    """The study's own code lists, which its file names, beside the copy of the file."""
-    named = (spec.claims.service_categories, spec.outcomes.deflator, *spec.measures.lists.values())
-    for name in filter(None, named):
+    """The study's own code lists and instruments, which its file names, beside the copy of the file."""
+    own = (*spec.measures.lists.values(), *spec.surveys.instruments.values())
+    for name in filter(None, (spec.claims.service_categories, spec.outcomes.deflator, *own)):
         shutil.copyfile(study.parent / name, folder / name)

@@ -31,6 +31,7 @@ from medhome.study.robustness_results import Robustness
 from medhome.study.savings_years import RESTING_BY_YEAR
 from medhome.study.selection_results import Selection
 from medhome.study.specification_results import SpecificationCurve
+from medhome.study.survey_results import Surveys
 from medhome.study.truncation_results import Truncation
 from medhome.study.uncertainty_results import Uncertainty
 from medhome.study.washout_results import Washout
@@ -309,11 +310,13 @@ class Evaluation:
     waves: Waves = field(default_factory=Waves)
     measures: Measures = field(default_factory=Measures)
     care_management: CareManagement = field(default_factory=CareManagement)
+    surveys: Surveys = field(default_factory=Surveys)
 
     PARTS: ClassVar[tuple[str, ...]] = (
         *("attrition", "quality", "cohort", "risk", "expected", "did", "savings", "completion", "truncation"),
         *("selection", "robustness", "specifications", "comparison", "washout", "employers", "uncertainty"),
         *("payment", "adjustment", "member_costs", "where", "waves", "measures", "care_management"),
+        "surveys",
     )
 
 

@@ -34,6 +34,7 @@ from medhome.study.risk_results import RiskAdjustment
 from medhome.study.robustness_results import Robustness
 from medhome.study.selection_results import Selection
 from medhome.study.specification_results import SpecificationCurve
+from medhome.study.survey_results import Surveys
 from medhome.study.truncation_results import Truncation
 from medhome.study.uncertainty_results import Uncertainty
 from medhome.study.washout_results import Washout
@@ -64,6 +65,7 @@ _PARTS: dict[str, type] = {
     "waves": Waves,
     "measures": Measures,
     "care_management": CareManagement,
+    "surveys": Surveys,
 }
 
 _LATER = frozenset(

@@ -17,8 +17,13 @@ from medhome.study.spec import StudySpec
 NAME = "study.schema.json"
 MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
 _MONTH_RULES = ("_month", "_paid_month")
-_FROM_FILES = {"Claims": ("service_rules",), "Outcomes": ("deflator_index",)}
-"""Keys that a study file may not hold: they are read from the CSV files that it names."""
+_FROM_FILES = {
+    "Claims": ("service_rules",),
+    "Outcomes": ("deflator_index",),
+    "Measures": ("list_rows",),
+    "Surveys": ("instrument_rows",),
+}
+"""Keys that a study file may not hold: they are read from the files that it names."""
 _SECTION = re.compile(r"^\[{1,2}(\w+)\]{1,2}\s*(?:#\s*(.*))?$")
 _KEY = re.compile(r"^(?:# )?(\w+) = .*?\s#\s+(.*)$")
 _MORE = re.compile(r"^\s{20,}#\s+(.*)$")

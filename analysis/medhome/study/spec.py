@@ -33,6 +33,7 @@ from medhome.study.problems import StudyFileError, printable
 from medhome.study.risk_choices import OWN, Risk
 from medhome.study.section import Section
 from medhome.study.specification_choices import Specifications
+from medhome.study.survey_choices import Surveys, read_instrument
 
 
 class Program(Section):
@@ -120,6 +121,7 @@ class StudySpec(Section):
     measures: Measures = Measures()
     lists: Lists = Lists()
     care_management: CareManagementChoices = CareManagementChoices()
+    surveys: Surveys = Surveys()
     fees: list[Fee] = Field(default_factory=list)
     payment: Payment = Payment()
     power: PowerPlan = PowerPlan()
@@ -261,7 +263,7 @@ def read_study(path: Path) -> StudySpec:
 
 
 def _read_lists(plain: dict[str, Any], path: Path) -> None:
-    """Read the CSV files beside the study file that it names into their own keys, which no file may hold."""
+    """Read the files beside the study file that it names into their own keys, which no file may hold."""
     readers: dict[tuple[str, str, str], Any] = {
         ("claims", "service_categories", "service_rules"): read_service_rules,
         ("outcomes", "deflator", "deflator_index"): read_price_index,
@@ -277,18 +279,25 @@ def _read_lists(plain: dict[str, Any], path: Path) -> None:
         name = choices.get(key)
         if isinstance(name, str) and name:
             choices[rows] = reader(path.parent / name)
-    measures = plain.get("measures")
-    if isinstance(measures, dict):
-        if "list_rows" in measures:
+    many: dict[tuple[str, str, str], tuple[str, Any]] = {
+        ("measures", "lists", "list_rows"): ("CSV", read_code_list),
+        ("surveys", "instruments", "instrument_rows"): (
+            "TOML",
+            lambda key, file: [read_instrument(key, file)],
+        ),
+    }
+    for (section, key, rows), (kind, reader) in many.items():
+        choices = plain.get(section)
+        if not isinstance(choices, dict):
+            continue
+        if rows in choices:
             raise StudyFileError(
-                f"{path}: measures.list_rows: unknown key; name CSV files in measures.lists"
+                f"{path}: {section}.{rows}: unknown key; name {kind} files in {section}.{key}"
             )
-        lists = measures.get("lists")
-        if isinstance(lists, dict):
-            named = {k: v for k, v in lists.items() if isinstance(v, str) and v}
-            measures["list_rows"] = tuple(
-                row for key, name in named.items() for row in read_code_list(key, path.parent / name)
-            )
+        files = choices.get(key)
+        if isinstance(files, dict):
+            named = {k: v for k, v in files.items() if isinstance(v, str) and v}
+            choices[rows] = tuple(row for k, v in named.items() for row in reader(k, path.parent / v))
 
 
 def _validated(plain: dict[str, Any], source: str) -> StudySpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import ibis
@@ -18,6 +18,7 @@ from medhome.tables.fingerprints import input_files
 from medhome.tables.repeated_amounts import repeated_amounts
 from medhome.tables.rules import CLAIMS, Rule, finding, row_rules
 from medhome.tables.sources import columns_held, located
+from medhome.tables.survey_rules import answered_by_others, survey_rules
 
 COLUMNS = (
     *("rule", "table", "column", "severity", "label"),
@@ -77,8 +78,11 @@ def check_rows(
 
 def input_rules(con: Engine, inputs: Mapping[str, ibis.Table], spec: StudySpec) -> pd.DataFrame:
     """What every rule found in the input tables: `DataQuality.rules`; nothing is refused."""
-    found = [row for table in inputs for row in _table_rules(con, table, spec)]
-    found += _enrolment_rules(con, inputs)
+    found = []
+    for table in inputs:
+        further = survey_rules(spec, inputs) if table == "survey" else ()
+        found += _table_rules(con, table, spec, further)
+    found += _enrolment_rules(con, inputs, spec)
     found += _roster_rules(con, inputs, spec)
     if "care_management" in inputs:
         found += event_rules(con, inputs, spec.care_management, _examples)
@@ -86,9 +90,9 @@ def input_rules(con: Engine, inputs: Mapping[str, ibis.Table], spec: StudySpec) 
     return pd.DataFrame(found, columns=list(COLUMNS)).astype({"share": float, "dollars_usd": float})
 
 
-def _table_rules(con: Engine, table: str, spec: StudySpec) -> list[tuple]:
+def _table_rules(con: Engine, table: str, spec: StudySpec, further: Iterable[Rule] = ()) -> list[tuple]:
     """The rules on single rows, in one pass, then the key; rules of a kind that all hold are one row."""
-    rules = row_rules(contract(table), columns_held(con, table), spec)
+    rules = [*row_rules(contract(table), columns_held(con, table), spec), *further]
     rows, counts, dollars = _count(con, located(table), rules, "allowed_cents" if table in CLAIMS else "0")
     found: list[tuple] = []
     seen: set[str] = set()
@@ -132,7 +136,7 @@ def _key_rule(con: Engine, table: str, rows: int) -> list[tuple]:
     return [finding(rule, rule.label, count or 0, rows, total, where)]
 
 
-def _enrolment_rules(con: Engine, inputs: Mapping[str, ibis.Table]) -> list[tuple]:
+def _enrolment_rules(con: Engine, inputs: Mapping[str, ibis.Table], spec: StudySpec) -> list[tuple]:
     """Claims and contacts against enrolment: people without a span, and services on days without one."""
     con.raw_sql(
         f"""CREATE OR REPLACE TEMP TABLE {_SPANS} AS
@@ -158,12 +162,15 @@ def _enrolment_rules(con: Engine, inputs: Mapping[str, ibis.Table]) -> list[tupl
     found = [finding(rule, rule.label, overlaps or 0, spans, 0, "")]
     for table in inputs:
         if table in (*CLAIMS, "care_management", "survey"):
-            found += _people_rules(con, table)
+            found += _people_rules(con, table, answered_by_others(spec) if table == "survey" else "false")
     return found
 
 
-def _people_rules(con: Engine, table: str) -> list[tuple]:
-    """People of one table against the spans, in one pass that keeps only the rows that do not fit."""
+def _people_rules(con: Engine, table: str, others: str) -> list[tuple]:
+    """People of one table against the spans, in one pass that keeps only the rows that do not fit.
+
+    ``others`` is a condition on rows that do not name a person.
+    """
     claims = table in CLAIMS
     day = CLAIMS.get(table, "NULL::DATE")
     cents, live = ("c.allowed_cents", "c.x_claim_status <> 'denied'") if claims else ("0", "true")
@@ -174,7 +181,7 @@ def _people_rules(con: Engine, table: str) -> list[tuple]:
         FROM {located(table)} AS c
         LEFT JOIN (SELECT DISTINCT person_id FROM {_SPANS}) AS p ON p.person_id = c.person_id
         LEFT JOIN {_SPANS} AS s ON s.person_id = c.person_id AND {day} BETWEEN s.first AND s.last
-        WHERE {live} AND c.person_id IS NOT NULL AND s.person_id IS NULL
+        WHERE {live} AND NOT ({others}) AND c.person_id IS NOT NULL AND s.person_id IS NULL
         AND (p.person_id IS NULL OR {str(claims).lower()})"""
     )
     rules = [("unknown_person", "person_id", "Person without any enrolment in eligibility", "c.unknown")]
