@@ -300,11 +300,31 @@ def test_quarters_before_the_start_are_tested_jointly(rows, found):
     tests = found.pre_trend_tests.set_index("test")
     assert tests.index.tolist() == ["exchange", "shocks", "hotelling"] and set(tests["periods"]) == {5}
     assert_allclose(tests.loc["exchange", "smallest_p"], 1 / 11)
-    assert np.isnan(tests.loc["hotelling", "p"]) and "1 organisation in the smaller arm" in (
-        tests.loc["hotelling", "note"]
+    assert (
+        np.isnan(tests.loc["hotelling", "p"])
+        and "1 organisation in the smaller arm" in (tests.loc["hotelling", "note"])
     )
     drift = np.where(rows["arm"] == "treated", (rows["month"] - FIRST) * 100 * 40, 0)
     drifting = rows.assign(allowed_capped=rows["allowed_capped"] + drift)
     moved = did.estimate(cells_of(drifting), pairs_of(drifting), study()).pre_trend_tests.set_index("test")
     assert_allclose(moved.loc["exchange", "p"], 1 / 11)
     assert moved.loc["shocks", "p"] < 0.05 < tests.loc["shocks", "p"]
+
+
+def test_one_band_holds_all_quarters(found):
+    """Each interval widened alike: by 2 to 4 standard errors for nine quarters that move together."""
+    table = found.event_study.set_index("quarter")
+    known = table[~table["reference"].astype(bool)]
+    wider = (known["band_hi"] - known["band_lo"]) / (known["hi95"] - known["lo95"])
+    assert_allclose(wider, wider.iloc[0], rtol=1e-9)
+    assert 1.2 < wider.iloc[0] < 1.7 and wider.iloc[0] * 1.96 < 3.0
+    assert_allclose((known["band_hi"] + known["band_lo"]) / 2, known["estimate"], atol=0.05)
+    assert table.loc[-1, ["band_lo", "band_hi"]].tolist() == [0, 0]
+
+
+def test_clusters_are_counted_for_what_they_carry(found):
+    """One of eleven organisations has the label: it alone brings half of the variation or so."""
+    note = method(found, "cr1_organization")["note"]
+    assert "not valid with one treated organisation" in note and "equal clusters; the largest brings" in note
+    worth = float(note.split("worth ")[1].split(" equal")[0])
+    assert 1 < worth < 3

@@ -210,3 +210,18 @@ def test_refusals(rows):
         twfe(cells_of(both), "allowed_capped", first_post=START)
     with pytest.raises(ModelRefusal, match="no moment"):
         twfe(cells, "allowed_capped", ("paid",), first_post=START)
+
+
+def test_clusters_are_worth_what_they_carry():
+    """One treated and two alike: residuals 2/3, 1/3, 1/3, squares 4, 1, 1 of 6, worth 3 / (1 + 1/2) = 2."""
+    frame = pd.DataFrame(
+        [
+            (o, o, "treated" if o == "A" else "comparison", "adults", t, 2, 2000, 100 * v)
+            for o, costs in (("A", (5, 1)), ("B", (2, 3)), ("C", (4, 4)))
+            for t, v in enumerate(costs)
+        ],
+        columns=["organization_id", "practice_id", "arm", "stratum", "month", "rows", "w", "w*cost"],
+    )
+    fit = twfe(Cells(scales={"cost": 100}, frame=frame), "cost", (), first_post=1)
+    for level in ("practice", "organization"):
+        assert_allclose(fit.influence(level), (2.0, 4 / 6))

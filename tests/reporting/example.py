@@ -99,6 +99,8 @@ def did(
         events["estimate"] - 1.96 * events["se"],
         events["estimate"] + 1.96 * events["se"],
     )
+    wider = np.where(events["reference"], 0.0, 2.8 * events["se"])
+    events["band_lo"], events["band_hi"] = events["estimate"] - wider, events["estimate"] + wider
     methods = pd.DataFrame(
         {
             "method": [

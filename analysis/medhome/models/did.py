@@ -21,6 +21,7 @@ from medhome.models.inference.recommend import Setting, recommend
 from medhome.models.inference.side_by_side import Evidence, methods
 from medhome.models.organization_months import OrganizationMonths
 from medhome.models.power import detectable_effect
+from medhome.models.simultaneous import band
 from medhome.models.twfe import PracticeMonths, TwoWayFit, twfe
 from medhome.study.cells import Cells, MonthPairs
 from medhome.study.display import usd
@@ -90,6 +91,7 @@ def estimate(cells: Cells, pairs: MonthPairs, spec: StudySpec) -> DidResult:
         practice=main.test("practice"),
         organization=main.test("organization"),
         cluster_rule=main.rule,
+        weight_of_clusters={level: main.influence(level) for level in main.clusters},
         prior_scale=spec.estimation.prior_scale_share,
         seed=spec.seed,
     )
@@ -121,7 +123,16 @@ def estimate(cells: Cells, pairs: MonthPairs, spec: StudySpec) -> DidResult:
         ),
         relative=_relative(main, headline, first_post),
         methods=side_by_side,
-        event_study=event_study.table(quarters, main.panel, found.effects[by_quarters]),
+        event_study=event_study.table(
+            quarters,
+            main.panel,
+            found.effects[by_quarters],
+            band(
+                found.effects[by_quarters],
+                found.drift_covariance[by_quarters, by_quarters] + by_quarter.sampling_covariance(covariance),
+                spec.seed,
+            ),
+        ),
         variance_shares=_variance_shares(main, found, covariance, months.treated),
         pre_trend=_pre_trend(slope, found),
         pre_trend_tests=pre_trend.of_study(

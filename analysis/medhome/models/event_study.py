@@ -19,6 +19,7 @@ from medhome.study.cells import Cells
 from medhome.study.periods import event_quarter
 
 MONTHS_A_YEAR = 12
+NUMBERS = ("estimate", "se", "lo90", "hi90", "lo95", "hi95", "band_lo", "band_hi")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +73,18 @@ def fit_pre_trend(cells: Cells, outcome: str, covariates: Sequence[str], first_p
     )
 
 
-def table(quarters: Quarters, panel: PracticeMonths, found: Sequence[Mixture]) -> pd.DataFrame:
+def table(
+    quarters: Quarters, panel: PracticeMonths, found: Sequence[Mixture], band: np.ndarray
+) -> pd.DataFrame:
     """Exhibit T7 (`DidResult.event_study`), with ``months``, the number of months that a quarter holds.
+
+    band: (K, 2) of the estimated quarters, all at once.
 
     ``members`` is the largest number of treated members in a month of the quarter: at most as many as the
     quarter's different members.
     """
     effect = dict(zip(quarters.estimated, found, strict=True))
+    held = dict(zip(quarters.estimated, band.tolist(), strict=True))
     records = []
     for q in quarters.number:
         inside = quarters.of_month == q
@@ -93,12 +99,14 @@ def table(quarters: Quarters, panel: PracticeMonths, found: Sequence[Mixture]) -
             "hi90": np.nan,
             "lo95": np.nan,
             "hi95": np.nan,
+            "band_lo": np.nan,
+            "band_hi": np.nan,
             "reference": q == quarters.reference,
             "member_months": float(exposure.sum()),
             "members": int(panel.rows[panel.treated][:, inside].sum(0).max()),
         }
         if q == quarters.reference:
-            record |= dict.fromkeys(("estimate", "se", "lo90", "hi90", "lo95", "hi95"), 0.0)
+            record |= dict.fromkeys(NUMBERS, 0.0)
         elif q in effect:
             m = effect[q]
             record |= {
@@ -108,6 +116,8 @@ def table(quarters: Quarters, panel: PracticeMonths, found: Sequence[Mixture]) -
                 "hi90": m.ci90[1],
                 "lo95": m.ci95[0],
                 "hi95": m.ci95[1],
+                "band_lo": held[q][0],
+                "band_hi": held[q][1],
             }
         records.append(record)
     return pd.DataFrame(records)

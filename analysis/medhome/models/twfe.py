@@ -161,6 +161,19 @@ class TwoWayFit:
         se = np.sqrt(self.covariance[cluster][which, which])
         return t_test(float(self.coefficients[which]), float(se), self.clusters[cluster] - 1)
 
+    def influence(self, level: str) -> tuple[float, float]:
+        """How many equal clusters carry the first coefficient, and the largest cluster's share of it.
+
+        G / (1 + squared coefficient of variation of the partial leverages); a partial leverage is the share
+        of the coefficient's own variation that a cluster brings.
+        """
+        seen = self.panel.members > 0
+        brought = np.where(seen, self.weights[0] ** 2 / np.where(seen, self.panel.members, 1.0), 0.0).sum(1)
+        practice = level == "practice"
+        own = np.bincount(np.arange(len(brought)) if practice else self.panel.organization, brought)
+        own = own / own.sum()
+        return float(len(own) / (1 + own.var() / own.mean() ** 2)), float(own.max())
+
     def sampling_variance(self, member_covariance: np.ndarray) -> np.ndarray:
         """(K,) variance of the coefficients from members alone, whose months covary as in (T, T)."""
         scaled = self._by_member()

@@ -148,6 +148,7 @@ def calibration(risk: RiskModelResult, spec: StudySpec) -> DataTable:
 
 def event_study(did: DidResult) -> DataTable:
     """Exhibit T7: the difference from the comparison group by quarter."""
+    band = Column("band_lo", "95% band", usd, "$ PMPM, all at once", upper="band_hi")
     return DataTable(
         id="tbl-event-study",
         caption="Difference from the comparison group by quarter",
@@ -158,6 +159,7 @@ def event_study(did: DidResult) -> DataTable:
             Column("estimate", "Difference", usd, "$ PMPM"),
             Column("se", "Standard error", usd, "$ PMPM"),
             Column("lo95", "95% interval", usd, "$ PMPM", upper="hi95"),
+            *([band] if "band_lo" in did.event_study else []),
             Column("members", "Members", count),
             Column("reference", "Reference", lambda v: "yes" if v else ""),
         ),

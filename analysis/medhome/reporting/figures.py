@@ -107,11 +107,14 @@ def event_study(did: DidResult, spec: StudySpec) -> Figure:
     """How did the difference from the comparison group move, quarter by quarter?"""
     frame = did.event_study.sort_values("quarter", kind="stable").reset_index(drop=True)
     x = frame["quarter"].to_numpy(dtype=float)
+    ends = ["band_lo", "band_hi"] if "band_lo" in frame else ["lo95", "hi95"]
 
     def draw(width: int) -> MplFigure:
         figure, axes = canvas(width, 320)
         axes.grid(axis="y")
         axes.axvspan(-0.5, x.max() + 0.6, color=BLUE, alpha=0.08, linewidth=0)
+        known = frame[frame["estimate"].notna() & ~frame["reference"].astype(bool)]
+        axes.vlines(known["quarter"], known[ends[0]], known[ends[1]], color=MUTE, linewidth=1)
         axes.axhline(0, color=MUTE, linewidth=1.4)
         for row in words.rows_of(frame):
             colour = BLUE if row.quarter >= 0 else MUTE
@@ -140,7 +143,7 @@ def event_study(did: DidResult, spec: StudySpec) -> Figure:
                     color=colour,
                     markersize=7.5 if row.quarter >= 0 else 6.5,
                 )
-        headroom(axes, frame[["lo95", "hi95"]])
+        headroom(axes, frame[ends])
         before_and_after(axes, x, spec, narrow=width == NARROW)
         quarter_ticks(axes, frame["quarter"], frame["first_month"], width)
         money_ticks(axes.yaxis, width)
@@ -160,8 +163,9 @@ def event_study(did: DidResult, spec: StudySpec) -> Figure:
         title=titles.event_study(did, spec),
         subtitle=f"Difference from the comparison group, {UNIT}, relative to the quarter before the start. "
         f"{study_months(spec)}",
-        note="Squares (before) and dots (after) are estimates, lines 95% intervals that allow for shocks "
-        "of whole organisations; the hollow dot is the reference quarter. Estimates before the start "
+        note="Squares (before) and dots (after) are estimates, thick lines 95% intervals, thin ones a band "
+        "that holds all quarters at once with 95%; both allow for shocks of whole organisations. The hollow "
+        "dot is the reference quarter. Estimates before the start "
         f"should lie near zero. {words.before_the_start(did)}",
         description=f"Differences of {count(len(frame))} quarters with 95% intervals.{span}",
         draw=draw,

@@ -193,6 +193,8 @@ TABLES: tuple[Table, ...] = (
             "members": MEMBERS,
             "member_months": Column(MEMBER_MONTHS, "exact", 0, "members"),
             "estimate": Column(PMPM, "estimate", 2, "members"),
+            "band_lo": Column(PMPM, "simulated", 2, "members"),
+            "band_hi": Column(PMPM, "simulated", 2, "members"),
         },
     ),
     Table("did.variance", "did.variance_shares", ("source",), {"share": Column("share", "estimate", 3)}),

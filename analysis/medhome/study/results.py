@@ -234,8 +234,8 @@ class DidResult:
         setting), ``size_note`` (false-alarm rate that simulation found for the nearest setting), ``note``,
         ``headline`` (bool).
     event_study: T7, one row per event quarter: ``quarter``, ``first_month``, ``estimate``, ``se``,
-        ``lo95``, ``hi95`` (organisation random effects), ``reference`` (bool), ``member_months``,
-        ``members``.
+        ``lo95``, ``hi95`` (organisation random effects), ``band_lo``, ``band_hi`` (one band that holds all
+        quarters at once), ``reference`` (bool), ``member_months``, ``members``.
     variance_shares: ``source`` (id), ``label``, ``share``: what the interval's width is made of.
     pre_trend: difference of pre-period slopes, PMPM per year, with its interval.
     pre_trend_tests: all quarters before the start jointly (`study.pre_trend_results.KINDS`).
@@ -258,7 +258,7 @@ class DidResult:
     pre_trend_tests: pd.DataFrame = field(default_factory=pre_trend_tests)
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"event_study": ("members",)}
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
-        "event_study": ("estimate", "se", "lo95", "hi95", "member_months")
+        "event_study": ("estimate", "se", "lo95", "hi95", "band_lo", "band_hi", "member_months")
     }
 
 

@@ -6,6 +6,7 @@ simulation found for them, so that a reader who expects one of them sees why it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from medhome.models.inference.contrasts import Contrasts
 from medhome.models.inference.mixture import Mixture
 from medhome.models.inference.random_effects import PRIOR_SCALE, RePanel
 from medhome.models.inference.recommend import Recommendation, Setting, right_size, size_in_simulation
+from medhome.study.display import share
 
 NAN = float("nan")
 WILD_DRAWS = 9999
@@ -37,7 +39,8 @@ class Evidence:
 
     estimate: the headline effect; panel: RE-panel of it (first weights); contrasts: the organisations'
     changes; sampling_variance: (J,) of these changes; mean: the comparisons' baseline PMPM; practice and
-    organization: clustered t tests on the panel; prior_scale: of RE-panel; seed: of the study.
+    organization: clustered t tests on the panel; weight_of_clusters: by level, how many equal clusters carry
+    the effect and the largest one's share of it; prior_scale: of RE-panel; seed: of the study.
     """
 
     estimate: float
@@ -48,6 +51,7 @@ class Evidence:
     practice: conventional.TTest
     organization: conventional.TTest
     cluster_rule: str
+    weight_of_clusters: Mapping[str, tuple[float, float]]
     prior_scale: float
     seed: int
 
@@ -120,13 +124,13 @@ def methods(evidence: Evidence, setting: Setting, recommended: Recommendation) -
             "cr1_organization",
             "Clustered by organisation, CR1",
             e.organization,
-            f"{_ONE}; {e.cluster_rule}" if one else e.cluster_rule,
+            "; ".join([*([_ONE] if one else []), e.cluster_rule, _carried(e, "organization")]),
         ),
         _t(
             "cr1_practice",
             "Clustered by practice, CR1" + (": conditional on this organisation" if one else ""),
             e.practice,
-            conditional,
+            f"{conditional}; {_carried(e, 'practice')}",
         ),
         _row(
             "wcr",
@@ -163,6 +167,13 @@ def methods(evidence: Evidence, setting: Setting, recommended: Recommendation) -
         "headline",
     ]
     return frame[order]
+
+
+def _carried(e: Evidence, level: str) -> str:
+    """How unequal clusters are, in words."""
+    effective, largest = e.weight_of_clusters[level]
+    brings = f"the largest brings {share(largest, 0)} of the effect's variation"
+    return f"worth {effective:.1f} equal clusters; {brings}"
 
 
 def recommended_test(e: Evidence) -> ferman_pinto.Bootstrap:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from medhome.models.inference.member_covariance import member_covariance
 from medhome.models.inference.mixture import Mixture
@@ -15,8 +14,8 @@ from medhome.models.inference.untreated_months import untreated_months
 from medhome.models.linear_effects import baseline_mean
 from medhome.models.panels.group_time import group_time_effects
 from medhome.models.panels.group_time_cells import GroupTime
-from medhome.models.panels.multiplier import critical_value
 from medhome.models.pre_trend import shocks
+from medhome.models.simultaneous import band
 from medhome.models.staggered.group_time_weights import Averages, averages, cell_weights
 from medhome.models.staggered.periods import Staggered
 from medhome.study.cells import MonthPairs
@@ -77,13 +76,13 @@ def group_time(found: Staggered, pairs: MonthPairs, spec: StudySpec) -> Effects:
     )
     count = len(cells.group)
     bands = {
-        rows: _band(interval.effects, interval.covariance, list(rows), spec.seed)
+        rows: band([interval.effects[r] for r in rows], interval.covariance[np.ix_(rows, rows)], spec.seed)
         for rows in _families(count, mixed)
     }
-    band = np.full((len(estimates), 2), np.nan)
+    held = np.full((len(estimates), 2), np.nan)
     for rows, ends in bands.items():
-        band[list(rows)] = ends
-    numbers = _numbers(estimates, interval.effects, band)
+        held[list(rows)] = ends
+    numbers = _numbers(estimates, interval.effects, held)
     return Effects(
         cells=cells,
         effects=_effects(found, cells, numbers.iloc[:count].reset_index(drop=True)),
@@ -115,20 +114,6 @@ def _families(count: int, mixed: Averages) -> list[tuple[int, ...]]:
     own = [tuple(range(count))]
     rows = np.isfinite(mixed.key)
     return own + [tuple((count + np.flatnonzero(rows & (kinds == k))).tolist()) for k in KINDS]
-
-
-def _band(effects: tuple[Mixture, ...], covariance: np.ndarray, rows: list[int], seed: int) -> np.ndarray:
-    """(k, 2) ends of the band that holds all of these effects with 95%: their intervals, widened alike."""
-    part = covariance[np.ix_(rows, rows)]
-    value, vector = np.linalg.eigh(part)
-    root = np.sqrt(np.maximum(value, 0.0))[:, None] * vector.T
-    still = np.diag(part) <= 0
-    root[:, still] = 0.0
-    c, _ = critical_value(root, "gaussian", 0.95, seed=seed)
-    factor = 1.0 if not np.isfinite(c) else max(1.0, c / float(stats.norm.ppf(0.975)))
-    ends = np.array([effects[r].ci95 for r in rows])
-    centre = np.array([effects[r].estimate for r in rows])[:, None]
-    return np.asarray(centre + factor * (ends - centre))
 
 
 def _numbers(estimates: np.ndarray, effects: tuple[Mixture, ...], band: np.ndarray) -> pd.DataFrame:
