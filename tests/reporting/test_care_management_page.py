@@ -46,7 +46,7 @@ def test_the_page_has_a_funnel_for_both_widths_a_compact_table_and_a_full_csv():
     block = care_management_funnel(report())
     assert 'id="fig-care-funnel"' in block.html and "fig-care-funnel-342" not in block.html.split("<svg")[0]
     assert block.html.count("<svg") == 2
-    assert "116, 75% of those before" in block.html
+    assert "116, 75% of the identified" in block.html
     assert "Program, practice 03      900          40       28       15" in block.text
     assert 'download="tbl-care-practices.csv"' in block.html
 

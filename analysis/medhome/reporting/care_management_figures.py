@@ -12,6 +12,7 @@ from medhome.study.care_management_results import CareManagement
 from medhome.study.display import WITHHELD, absent, count, share
 
 _HIGH = 58
+_OF = ("of all members", "of the identified", "of the reached")
 
 
 def funnel(found: CareManagement) -> Figure:
@@ -29,7 +30,7 @@ def funnel(found: CareManagement) -> Figure:
                 axes.barh(y, sizes[i - 1], height=0.4, color=GRID, linewidth=0)
             axes.barh(y, sizes[i], height=0.4, color=BLUE, linewidth=0)
             number = WITHHELD if absent(row.members) else count(row.members)
-            part = "" if absent(row.previous_share) else f", {share(row.previous_share, 0)} of those before"
+            part = "" if absent(row.previous_share) else f", {share(row.previous_share, 0)} {_OF[i]}"
             axes.text(0, y + 0.42, f"{row.label}: {number}{part}", ha="left", va="center", color=INK)
         axes.plot([0, 0], [0, len(frame)], color=MUTE, linewidth=0.8)
         axes.set_xlim(0, widest * 1.01)

@@ -15,9 +15,9 @@ NO_TABLE = (
 NOT_ASKED = "This study does not ask for care management ([care_management] of its study file)."
 WARNING = (
     "Engaged members must not be compared with members who are not engaged. Who is listed, answers and stays "
-    "is ill, or has just fallen ill, in ways that no adjustment here can see; without any effect of the "
-    "program such a comparison is wrong by hundreds of dollars per member per month, in one direction by "
-    "level and in either direction by change."
+    "is ill, or has just fallen ill, in ways that no adjustment here can see. In simulated programs without "
+    "any effect such a comparison is wrong by hundreds of dollars per member per month, up or down by the "
+    "window that is chosen (docs/methods/care_management.md)."
 )
 
 
