@@ -120,23 +120,31 @@ def test_another_folder_clock_seed_and_processor_give_the_same_bytes(report, sma
 
 
 def test_a_report_is_verified_from_its_own_folder(report, small_world, tmp_path):
-    done = medhome("verify", report, "--data", small_world, "--json")
+    # The report as it is, but for a package's version in its manifest: every number the same, drift listed.
+    older = tmp_path / "older"
+    shutil.copytree(report / "current", older)
+    manifest = json.loads((older / "manifest.json").read_text())
+    manifest["environment"]["packages"]["scipy"] = "0.1"
+    (older / "manifest.json").write_text(json.dumps(manifest))
+    done = medhome("verify", older, "--data", small_world, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     verdict = json.loads(done.stdout)
+    assert [line for line in verdict["drift"] if "package scipy" in line and "0.1 published" in line]
     assert set(verdict["counts"]) <= {"same", "agrees", "differs", "missing", "new"}
     assert verdict["counts"]["same"] == len(json.loads((report / "results.json").read_text())["numbers"])
 
-    # One published number changed by hand: the file is unlike its digest, and the number differs.
+    # The headline changed by one part in a million: the file is unlike its digest, and the number differs.
     forged = tmp_path / "forged"
     shutil.copytree(report / "current", forged)
     results = json.loads((forged / "results.json").read_text())
-    results["numbers"]["did.total_pmpm"]["value"] *= 1.001
+    results["numbers"]["did.total_pmpm"]["value"] *= 1 + 1e-6
     (forged / "results.json").write_text(
         json.dumps(results, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     )
     done = medhome("verify", forged, "--data", small_world)
     assert done.returncode == 3
-    assert "did.total_pmpm" in done.stdout and "results.json" in done.stdout
+    assert "\ndiffers  did.total_pmpm: " in done.stdout
+    assert "Likely cause: results.json changed after publication" in done.stdout
 
 
 def test_changed_data_are_named(report, small_world, tmp_path):
@@ -158,7 +166,8 @@ def test_changed_data_are_named(report, small_world, tmp_path):
     pq.write_table(table.set_column(i, "allowed_amount", [[float(a) for a in amounts]]), path)
     done = medhome("verify", report, "--data", tmp_path / "data")
     assert done.returncode == 3
-    assert "medical_claim.parquet" in done.stdout and "Likely cause: the input data" in done.stdout
+    assert "\ndiffers  did.total_pmpm: " in done.stdout
+    assert "Likely cause: the input data (input medical_claim (medical_claim.parquet))" in done.stdout
 
 
 def test_a_new_data_period_has_a_folder_of_its_own_and_a_warning_when_it_is_early(

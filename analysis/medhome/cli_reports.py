@@ -42,6 +42,7 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
     @app.command(
         epilog="Examples:  medhome verify reports/demo/2010-03 --data data/demo\n\n"
         "           medhome verify reports/demo/2010-03 --manifest-only --out verification\n\n"
+        "           medhome verify reports/demo/2010-03 --synthetic\n\n"
         "Ends with 0 when every number agrees, 3 when one differs, is missing or new, or a file was altered."
     )
     def verify(
@@ -51,6 +52,9 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
         ] = None,
         manifest_only: Annotated[
             bool, typer.Option("--manifest-only", help="without the data: do the report's files agree?")
+        ] = False,
+        synthetic: Annotated[
+            bool, typer.Option("--synthetic", help="on the simulated world of the study's name, written anew")
         ] = False,
         out: Annotated[
             Path | None,
@@ -63,14 +67,21 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
         json: Json = False,
     ) -> None:
         """Run a published report again: a verdict on every number (same, agrees, differs, missing, new)."""
-        if manifest_only == (data is not None):
-            raise typer.BadParameter("name the data with --data, or check without them: --manifest-only")
+        if [manifest_only, synthetic, data is not None].count(True) != 1:
+            raise typer.BadParameter(
+                "name the data with --data, simulate them with --synthetic, or check without: --manifest-only"
+            )
         fixed_environment()
         from medhome import reports
         from medhome.progress import terminal_or_lines
 
         found = reports.verify(
-            report, data, out=out, certificate=certificate, progress=terminal_or_lines(sys.stderr)
+            report,
+            data,
+            out=out,
+            certificate=certificate,
+            synthetic=synthetic,
+            progress=terminal_or_lines(sys.stderr),
         )
         _print(json, found)
         raise typer.Exit(0 if found.agrees else 3)

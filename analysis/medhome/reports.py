@@ -43,6 +43,7 @@ def verify(
     *,
     out: Path | None = None,
     certificate: Path | None = None,
+    synthetic: bool = False,
     progress: Progress = silent,
 ) -> verification.Verification | Consistency:
     """Run a report again and compare every number; without data, hold its files against one another.
@@ -50,13 +51,18 @@ def verify(
     Arguments
         out: folder for ``verification.html`` and ``verification.json``, outside the report.
         certificate: file for the text that a reviewer can sign, outside the report.
+        synthetic: the data are the simulated world that the study is named after, written anew.
     """
     for place in (out, certificate):
         if place is not None:
             _outside(place, report)
     report = publish.as_published(report)
     found: verification.Verification | Consistency
-    if data is None:
+    if synthetic:
+        published = verification.read_published(report).manifest
+        with tempfile.TemporaryDirectory(prefix="medhome") as name:
+            found = runs.verify(report, runs.simulated_again(published, Path(name) / "world"), progress)
+    elif data is None:
         found = consistency(verification.read_published(report), report)
     else:
         found = runs.verify(report, data, progress)

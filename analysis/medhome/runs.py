@@ -293,6 +293,20 @@ def write_results(study: Path, data: Path, folder: Path) -> None:
     manifest.write(parts, folder)
 
 
+def simulated_again(manifest: Mapping[str, Any], folder: Path) -> Path:
+    """Write the simulated world that a report is of, for who does not have its files. Returns the folder.
+
+    Raises `StudyFileError` when the report is not of a simulated world that the study is named after.
+    """
+    study = manifest["study"]["id"]
+    if not manifest["synthetic"] or study not in worlds():
+        raise StudyFileError(
+            f"the study {study!r} is not a simulated world that medhome can write; name its data with --data"
+        )
+    simulate(folder, study)
+    return folder
+
+
 def verify(report: Path, data: Path, progress: Progress = silent) -> verification.Verification:
     """Run a published report again from its own study file and compare number by number."""
     from medhome import evaluate as evaluation

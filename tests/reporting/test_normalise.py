@@ -64,6 +64,14 @@ def test_first_and_last_days_of_months_are_study_dates():
     assert signs_of_chance("from 2026-03-01", today=dt.date(2026, 3, 1)) == []
 
 
+def test_secrets_of_the_environment_are_found_and_not_repeated(monkeypatch):
+    monkeypatch.setenv("PAYER_API_TOKEN", "s3cr3t-value")
+    monkeypatch.setenv("SHORT_TOKEN", "of")
+    said = signs_of_chance("the key of\nit is s3cr3t-value")
+    assert said == ["line 2: the value of the environment variable PAYER_API_TOKEN"]
+    assert signs_of_chance("the key of nothing") == []
+
+
 def test_data_links_are_looked_into():
     encoded = base64.b64encode(b"a,b\n/home/ann,1").decode()
     assert "data link, line 2" in signs_of_chance(f'<a href="data:text/csv;base64,{encoded}">')[0]

@@ -95,6 +95,7 @@ def test_bad_values_are_refused_with_advice(parameters, values, message):
         ([("a = b = 1", "parameters")], "only `name = literal`"),
         ([("import os", "parameters")], "only `name = literal`"),
         ([("a = 1\na = 2", "parameters")], "a is set twice"),
+        ([("run = None\ndb_password = ''", "parameters")], "line 2: db_password would stand in the executed"),
         ([("a = (1, 2)", "parameters")], "a is a tuple"),
         ([("a: date = None", "parameters")], "'date' is not a type of parameters"),
         ([("a: int = 'x'", "parameters")], "the default of a is not int"),

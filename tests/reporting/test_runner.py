@@ -1,7 +1,13 @@
-"""Each row of `reports.md` 1.1 that the runner answers for, with real kernels."""
+"""Each way in which plain papermill goes wrong and that the runner answers for, with real kernels.
+
+Parameters that are unknown, of another type, derived or declared twice: test_parameters. Publication after a
+killed kernel, a killed runner, a full disk: test_runs_kept_and_broken and test_publish_moments. What a
+notebook printed by chance: test_normalise. What importing costs: tests/test_public_api.
+"""
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import tempfile
@@ -106,7 +112,7 @@ def test_the_kernel_does_not_see_the_rest_of_the_environment(make, monkeypatch):
 
 BROKEN = {
     "error": ("1 / 0", NotebookFailed, "n.ipynb, cell 2: ZeroDivisionError: division by zero"),
-    "killed": ("import os; os._exit(1)", NotebookFailed, "n.ipynb, cell 2: the kernel died"),
+    "ended": ("import os; os._exit(1)", NotebookFailed, "n.ipynb, cell 2: the kernel died"),
     "slow": ("import time; time.sleep(60)", NotebookFailed, "n.ipynb, cell 2: took longer than 2 s"),
     "exit": ("import sys; sys.exit()", NotebookFailed, "n.ipynb, cell 2: SystemExit"),
     "warning": ("import warnings; warnings.warn('odd')", NotRepeatable, "cell 2: wrote to standard error"),
@@ -183,21 +189,32 @@ def test_tcp_start_failures_are_tried_once_more(make, monkeypatch, nothing_left_
     assert attempts == ["tcp", "tcp"]
 
 
-def test_notebooks_side_by_side_in_one_folder(tmp_path):
+def test_a_cell_and_a_start_have_a_limit_without_being_asked(monkeypatch):
+    """papermill alone waits for ever for a cell."""
+    limits = {name: p.default for name, p in inspect.signature(run_notebook).parameters.items()}
+    assert limits["timeout"] == 600 and limits["start_timeout"] == 60
+
+
+def test_notebooks_side_by_side_in_one_folder(tmp_path, nothing_left_behind):
+    """Eight workers, more notebooks than workers, over Unix sockets (forty: benchmarks/kernels.py)."""
+    count = 10
     sources = [
-        write_notebook(tmp_path / f"{n:02d}_part.ipynb", [PARAMETERS, f"print({n}, run)"]) for n in range(4)
+        write_notebook(tmp_path / f"{n:02d}_part.ipynb", [PARAMETERS, f"print({n}, run)"])
+        for n in range(count)
     ]
     work = tmp_path / "work"
     threads = set()
     done = execute_notebooks(
-        sources, {"run": "."}, work, jobs=4, on_progress=lambda *_: threads.add(threading.get_ident())
+        sources, {"run": "."}, work, jobs=8, on_progress=lambda *_: threads.add(threading.get_ident())
     )
     assert [p.relative_to(work).as_posix() for p in done] == [
-        f"notebooks/{n:02d}_part.ipynb" for n in range(4)
+        f"notebooks/{n:02d}_part.ipynb" for n in range(count)
     ]
     texts = [nbformat.read(p, as_version=4).cells[2].outputs[0].text for p in done]
-    assert texts == [f"{n} .\n" for n in range(4)]
-    assert len(threads) == 4
+    assert texts == [f"{n} .\n" for n in range(count)]
+    assert len(threads) == 8
+    assert [k.transport for k in nothing_left_behind] == ["ipc"] * count
+    assert len({k.connection_file for k in nothing_left_behind}) == count
 
 
 def test_one_failure_stops_the_others(tmp_path):

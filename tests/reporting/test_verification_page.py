@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from typer.testing import CliRunner
 
-from medhome import reports
+from medhome import reports, runs
+from medhome.cli import app
 from medhome.reporting.consistency import LAWS, consistency
 from medhome.reporting.json_files import read_json, write_json
 from medhome.reporting.verification_page import certificate, write_verification
@@ -110,6 +112,21 @@ def test_the_differing_number_stands_first_with_its_cause_beside_it(example_repo
     assert "NOT verified" in text and "did.total_pmpm" in text and "Signature:" in text
     good = compare(read_published(example_report), read_json(example_report / "results.json"), again)
     assert "verified" in certificate(good) and "NOT" not in certificate(good)
+
+
+def test_a_synthetic_study_is_simulated_again_under_its_name(example_report, copied, monkeypatch):
+    seen = []
+    monkeypatch.setattr(runs, "simulate", lambda folder, world: seen.append(("simulated", world, folder)))
+    monkeypatch.setattr(runs, "verify", lambda report, data, progress: seen.append(("verified", data)))
+    reports.verify(copied, None, synthetic=True)
+    assert [s[:2] for s in seen] == [("simulated", "demo"), ("verified", seen[0][2])]
+    manifest = read_json(copied / "manifest.json")
+    for study, synthetic in (({"id": "mine"}, True), ({"id": "demo"}, False)):
+        write_json({**manifest, "study": study, "synthetic": synthetic}, copied / "manifest.json")
+        with pytest.raises(StudyFileError, match="is not a simulated world that medhome can write"):
+            reports.verify(copied, None, synthetic=True)
+    done = CliRunner().invoke(app, ["verify", str(copied), "--synthetic", "--manifest-only"])
+    assert done.exit_code == 2
 
 
 def test_a_verification_without_data_is_written_outside_the_report(copied, tmp_path):

@@ -82,13 +82,25 @@ def test_one_number_moved(change, name, part, by, verdict):
 def test_the_noise_of_an_estimate_near_zero_is_that_of_its_standard_error(report):
     published, again = read_published(report), read_json(report / "manifest.json")
     before = copy.deepcopy(dict(published.numbers))
-    before["did.total_pmpm"] |= {"value": 1.0e-9, "se": 11.8}
+    before["did.total_pmpm"] |= {"value": 1.0e-10, "se": 11.8}
     fresh = copy.deepcopy(before)
-    fresh["did.total_pmpm"]["value"] = -3.0e-9
+    fresh["did.total_pmpm"]["value"] = -3.0e-10
     found = compare(
         type(published)(numbers=before, manifest=published.manifest, altered=()), {"numbers": fresh}, again
     )
     assert found.verdicts[0].verdict == "agrees"
+
+
+def test_a_millionth_of_an_effect_that_is_small_beside_its_standard_error_is_seen(report):
+    published, again = read_published(report), read_json(report / "manifest.json")
+    before = copy.deepcopy(dict(published.numbers))
+    before["did.total_pmpm"] |= {"value": -0.012, "se": 11.8}
+    fresh = copy.deepcopy(before)
+    fresh["did.total_pmpm"]["value"] *= 1 + 1e-6
+    found = compare(
+        type(published)(numbers=before, manifest=published.manifest, altered=()), {"numbers": fresh}, again
+    )
+    assert not found.agrees and found.verdicts[0].name == "did.total_pmpm"
 
 
 def test_missing_and_new(change):

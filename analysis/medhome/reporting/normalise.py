@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import os
 import re
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medhome.reporting.failures import NotRepeatable
-from medhome.reporting.parameters import injected_source
+from medhome.reporting.parameters import SECRET, injected_source
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -26,6 +27,9 @@ _LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-pyth
 
 _TEXTUAL = re.compile(r"^(text/|image/svg|application/(json|javascript|xml|x-))")
 _DATA_LINK = re.compile(r"data:(?P<type>[\w.+/-]*)(?P<options>(?:;[\w=.-]+)*),(?P<body>[^\"'<>\s)]*)")
+
+_SHORTEST_SECRET = 8
+"""Shorter values are ordinary words and numbers more often than secrets."""
 
 _SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("an object's address in memory", re.compile(r"\bat 0x[0-9a-fA-F]{6,}")),
@@ -122,7 +126,17 @@ def signs_of_chance(text: str, *, folders: Iterable[Path] = (), today: dt.date |
         for what, match in _matches(part, folders, today):
             line = part.count("\n", 0, match.start()) + 1
             found.append(f"{where}line {line}: {what} ({match[0].strip()[:80]})")
+        for name, at in _secrets(part):
+            line = part.count("\n", 0, at) + 1
+            found.append(f"{where}line {line}: the value of the environment variable {name}")
     return found
+
+
+def _secrets(text: str) -> Iterator[tuple[str, int]]:
+    """Environment variables named like secrets whose values stand in a text, and where."""
+    for name, value in sorted(os.environ.items()):
+        if SECRET.search(name) and len(value) >= _SHORTEST_SECRET and value in text:
+            yield name, text.index(value)
 
 
 def _matches(

@@ -32,6 +32,9 @@ _TYPES: dict[str, type] = {
 _NAMES = {kind: name for name, kind in _TYPES.items()}
 # Magics that hide output or print times; a tag that lets a notebook go on after an error.
 _REFUSED_MAGIC = re.compile(r"^\s*(%%?(?:capture|time|timeit|prun))\b", re.MULTILINE)
+SECRET = re.compile(r"passw|passphrase|secret|token|api_?key|private_?key|credential", re.IGNORECASE)
+"""Names of what must not be seen in a report: parameters and environment variables alike."""
+
 _REFUSED_TAGS = ("raises-exception", "skip-execution", "injected-parameters")
 
 
@@ -117,6 +120,11 @@ def _declared(source: str, name: str) -> dict[str, tuple[Any, frozenset[type]]]:
             raise NotebookDefect(
                 f"{line}: only `name = literal` may stand here; a value derived "
                 "from a parameter would keep the default's value"
+            )
+        if SECRET.search(target.id):
+            raise NotebookDefect(
+                f"{line}: {target.id} would stand in the executed notebook, twice; a secret is no parameter, "
+                "name a file or an environment variable"
             )
         try:
             default = ast.literal_eval(value)

@@ -22,6 +22,7 @@ TEMPLATES = Path(__file__).resolve().parent / "templates"
 _HEADING = re.compile(r"<h([23])\b[^>]*?\bid=\"([^\"]+)\"[^>]*>(.*?)</h\1>", re.DOTALL)
 _ANCHOR = re.compile(r"<a class=\"anchor-link\"[^>]*>[^<]*</a>")
 _TAG = re.compile(r"<[^>]+>")
+_CONTENTS = "<!--contents-->"
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,9 @@ def render_notebook(
     """Make one self-contained page from a notebook in memory. As `render_page`; ``folders`` must not show."""
     exporter = _exporter()
     style = (TEMPLATES / "medhome" / "style.css").read_text(encoding="utf-8")
-    shown = {"css": style, "pages": [], "contents": [], **context}
+    shown = {"css": style, "pages": [], **context}
     page, _ = exporter.from_notebook_node(notebook, resources={"medhome": shown})
-    shown["contents"] = contents(page)
-    page, _ = exporter.from_notebook_node(notebook, resources={"medhome": shown})
+    page = page.replace(_CONTENTS, _linked(contents(page)), 1)
     page = _ANCHOR.sub("", page)  # nbconvert gives headings an id only together with a link to themselves
     page = "\n".join(line.rstrip() for line in page.strip().split("\n")) + "\n"
     findings = signs_of_chance(page, folders=(out.parent, *folders))
@@ -94,6 +94,17 @@ def render_notebook(
         raise NotRepeatable(f"{out.name}: would not come out the same on another run\n{listed}")
     out.write_text(page, encoding="utf-8", newline="\n")
     return out
+
+
+def _linked(headings: Sequence[Heading]) -> str:
+    """The contents of a page, which are known only once it is made."""
+    if not headings:
+        return ""
+    items = []
+    for one in headings:
+        link = f'<a href="#{html.escape(one.id)}">{html.escape(one.text, quote=False)}</a>'
+        items.append(f'<li class="h{one.level}">{link}</li>')
+    return "\n".join(['<nav aria-label="On this page"><b>On this page</b><ol>', *items, "</ol></nav>"])
 
 
 def contents(page: str) -> list[Heading]:

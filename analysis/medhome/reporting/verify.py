@@ -226,8 +226,9 @@ def _compare(part: str, before: Any, now: Any, published: Mapping[str, Any]) -> 
     allowed = {} if kind == "count" else published.get("tolerance", TOLERANCES.get(kind, {}))
     if before == now or (allowed and significant(before) == significant(now)):
         return "same"
-    # An estimate near zero is as exact as its standard error, not as itself.
-    size = max(abs(before), abs(now), abs(published.get("se") or 0.0) if part != "p" else 0.0)
+    # An estimate near zero is as exact as what it is the difference of, of which its standard error tells the
+    # order. A hundredth of that leaves a change by a millionth visible in small estimates too.
+    size = max(abs(before), abs(now), 0.01 * abs(published.get("se") or 0.0) if part != "p" else 0.0)
     limit = max(float(allowed.get("rtol", 0.0)) * size, float(allowed.get("atol", 0.0)), _SMALLEST)
     return "agrees" if math.isclose(before, now, rel_tol=0.0, abs_tol=limit) else "differs"
 

@@ -49,7 +49,7 @@ def practices(inputs: dict[str, Table], spec: StudySpec) -> pd.DataFrame:
     roster = _roster(inputs, spec)
     home = _home_organization(affiliations, spec)
     listed_only = set(roster.loc[roster["unit_type"] == "practice", "unit_id"]) - set(home)
-    home |= {practice: practice for practice in listed_only}
+    home |= {practice: practice for practice in sorted(listed_only)}
 
     listed: dict[str, dict[str, str]] = {kind: {} for kind in _SPECIFICITY}
     twice: dict[tuple[str, str], str] = {}

@@ -197,7 +197,7 @@ def _frame(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
         return empty(name)
     frame = pd.DataFrame(rows, columns=list(COLUMNS[name]))
     kinds = {c: k for c, k in empty(name).dtypes.items() if k == "float64"}
-    for whole in {"draws", "without_cost"} & set(frame):
+    for whole in sorted({"draws", "without_cost"} & set(frame)):
         frame[whole] = frame[whole].fillna(0).astype("int64")
     return frame.astype(kinds)
 
