@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sources_of_chance import ALLOWED, signs
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "analysis" / "medhome"
 MODULES = sorted(p for p in PACKAGE.rglob("*.py"))
@@ -63,6 +65,20 @@ def test_no_unseeded_randomness_and_no_clock_in_the_statistics():
              for match in wrong.finditer(p.read_text(encoding="utf-8"))]
     assert not [f for f in found if not f.startswith(("reporting/", "runs.py"))], found
     assert not [f for f in found if "random" in f], found
+
+
+def test_nothing_in_the_sources_differs_from_run_to_run():
+    """No clock, no chance, no order of sets and folders (tests/sources_of_chance.py)."""
+    allowed, refused = set(), []
+    for path in MODULES:
+        module = path.relative_to(PACKAGE).as_posix()
+        for line, name, why in signs(path.read_text(encoding="utf-8")):
+            if (module, name) in ALLOWED:
+                allowed.add((module, name))
+            else:
+                refused.append(f"{module}:{line}: {name} {why}")
+    assert refused == [], "sort it, seed it, or say in ALLOWED why it leaves no trace"
+    assert allowed == set(ALLOWED), "what is allowed is no longer there"
 
 
 def test_no_swallowed_errors():

@@ -66,7 +66,7 @@ def write_lists(found: ProgramLists, out: Path) -> Path:
         (built / "data-dictionary.md").write_text(dictionary(), encoding="utf-8", newline="\n")
         (built / ".gitignore").write_text("*\n", encoding="utf-8", newline="\n")
         write_json(dict(found.about), built / NAME)
-        for path in built.iterdir():
+        for path in sorted(built.iterdir()):
             path.chmod(_OWNER_READS)
         _replace(target, built)
     finally:
