@@ -84,6 +84,11 @@ def test_the_variance_of_completion_factors_widens_an_interval():
     assert_allclose((wide["hi95"] - 1, wide["lo90"]), (5 * 1.96, 1 - 3 * 5 / 3), rtol=1e-4)
 
 
+def test_without_an_estimate_completion_brings_nothing_to_say():
+    none = dict.fromkeys(("estimate", "lo90", "hi90", "lo95", "hi95"), math.nan)
+    assert math.isnan(uncertainty._widened(none, 0.0)["completion_se"])
+
+
 def test_no_prior_no_probability_and_with_one_the_posterior():
     assert chain(study(fees=FEE))[0].probabilities == {}
     spec = study(fees=FEE).model_copy(

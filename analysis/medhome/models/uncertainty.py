@@ -128,7 +128,8 @@ def _widened(row: Mapping[str, object], factor_se: float) -> dict[str, object]:
     whole = math.hypot(se, factor_se) if math.isfinite(se) else se
     grown = whole / se if se > 0 else 1.0
     ends = {end: estimate + grown * (float(row[end]) - estimate) for end in ENDS}  # type: ignore[arg-type]
-    return {**row, **ends, "se": whole, "completion_se": factor_se}
+    known = math.isfinite(estimate)
+    return {**row, **ends, "se": whole, "completion_se": factor_se if known else math.nan}
 
 
 def _completion_se(
