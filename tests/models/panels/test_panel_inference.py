@@ -162,16 +162,29 @@ from medhome.models.panels.event_study import event_study
 from medhome.models.panels.ppml import ppml
 from medhome.models.panels.two_by_two import did2x2
 from medhome.models.panels.synthetic import synthetic
+from medhome.models.panels.bacon import bacon
+from medhome.models.panels.etwfe import etwfe
+from medhome.models.panels.group_time import callaway_santanna
+from medhome.models.panels.imputation import imputation
+from medhome.models.panels.sun_abraham import sun_abraham
+from medhome.models.panels.two_stage import two_stage
+from medhome.models.sensitivity.bounds import sensitivity
 rng = np.random.default_rng([4])
 rows = [(f"p{u:02d}", t, u % 3 == 0, abs(rng.normal(5)), rng.normal(), f"s{u % 9}") for u in range(27)
         for t in range(5)]
 frame = pd.DataFrame(rows, columns=["unit", "t", "g", "y", "x", "state"])
 frame["first"] = np.where(frame["g"], 3, np.inf)
-def data(*x, **more):
-    return panel_from_frame(frame, "y", "unit", "t", first_treated="first", covariates=x, **more)
+frame["wave"] = np.where(frame["unit"] < "p12", frame["first"], frame["first"] - 1)
+def data(*x, first="first", **more):
+    return panel_from_frame(frame, "y", "unit", "t", first_treated=first, covariates=x, **more)
 found = [twfe(data("x"), inference=i) for i in ("cr1", "cr2", "cr3", "wild", "randomization")]
 found += [event_study(data("x")), ppml(data("x", cluster="state")), did2x2(data("x")), synthetic(data())]
-print(json.dumps([f.to_json() for f in found]))
+waves, z = data(first="wave"), data("x", first="wave")
+found += [callaway_santanna(z), sun_abraham(waves), imputation(waves), two_stage(waves), etwfe(waves)]
+found += [bacon(waves)]
+study = found[5].details
+bounds = sensitivity(study["beta"], study["sigma"], 2, 2, bounds=(0.0, 1.0)).frame.to_numpy().tolist()
+print(json.dumps([*(f.to_json() for f in found), bounds]))
 """
 
 
@@ -186,4 +199,4 @@ def test_same_bytes_under_three_hash_seeds():
         ).stdout
         for seed in ("0", "1", "77")
     ]
-    assert out[0] == out[1] == out[2] and len(json.loads(out[0])) == 9
+    assert out[0] == out[1] == out[2] and len(json.loads(out[0])) == 16
