@@ -92,7 +92,11 @@ def test_amounts_in_sentences_are_looked_up_and_levels_are_not(copied):
     )
     found = consistency(read_published(copied), copied)
     assert len(found.unsupported) == 1 and "$987.65" in found.unsupported[0]
-    assert next(h for h in found.held if h.id == "text").compared == 2
+    text = next(h for h in found.held if h.id == "text")
+    assert text.compared == 2 and text.findings == ()
+    (copied / "index.html").write_text("<main><p>It fell by $987.65.</p></main>")
+    text = next(h for h in consistency(read_published(copied), copied).held if h.id == "text")
+    assert text.findings == (f"did.total_pmpm: no sentence of index.html says {effect:,.2f}",)
 
 
 def test_the_differing_number_stands_first_with_its_cause_beside_it(example_report, tmp_path):

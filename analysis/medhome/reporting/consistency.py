@@ -27,6 +27,7 @@ _HIDDEN = re.compile(r"<(table|svg|figure|details|pre|script|style|nav)\b.*?</\1
 _SENTENCE = re.compile(r"<(p|li|div class=\"(?:v|v long|s)\")[^>]*>(.*?)</(?:p|li|div)>", re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
 _AMOUNT = re.compile(r"\$?\d[\d,]*(?:\.\d+)?%?(?:\s(?:million|billion))?")
+_FIRST = "index.html"
 _NOT_RESULTS = (0.8, 0.9, 0.95)
 """Levels of intervals and of power, which sentences name."""
 
@@ -111,8 +112,9 @@ def consistency(published: Published, folder: Path) -> Consistency:
         held.append(
             Held(id=name, about=about, compared=len(found), findings=tuple(f for f in found if f is not None))
         )
+    unsaid = tuple(_unsaid(pages, numbers))
     held.append(
-        Held(id="text", about="amounts in sentences with results.json", compared=amounts, findings=())
+        Held(id="text", about="amounts in sentences with results.json", compared=amounts, findings=unsaid)
     )
     outputs = [o["name"] for o in manifest["outputs"]]
     return Consistency(
@@ -218,6 +220,18 @@ def _amounts(
                 start = max(0, match.start() - 50)
                 missing.append(f"{page}: {text} in “…{sentence[start : match.end() + 20]}…”")
     return found, list(dict.fromkeys(missing))
+
+
+def _unsaid(pages: Mapping[str, list[str]], numbers: Numbers) -> Iterator[str]:
+    """Headlines of results.json that no sentence or card of the first page says."""
+    if _FIRST not in pages:
+        return
+    said = [match[0] for sentence in pages[_FIRST] for match in _AMOUNT.finditer(sentence)]
+    for name, number in numbers.items():
+        value = number.get("value")
+        if number.get("headline") and value is not None:
+            if not any("." in text and _is_known(text, [abs(value)]) for text in said):
+                yield f"{name}: no sentence of {_FIRST} says {value:,.2f}"
 
 
 def _known(numbers: Numbers, parameters: Mapping[str, Any]) -> Iterator[float]:
