@@ -229,9 +229,10 @@ def _unsaid(pages: Mapping[str, list[str]], numbers: Numbers) -> Iterator[str]:
     said = [match[0] for sentence in pages[_FIRST] for match in _AMOUNT.finditer(sentence)]
     for name, number in numbers.items():
         value = number.get("value")
-        if number.get("headline") and value is not None:
-            if not any("." in text and _is_known(text, [abs(value)]) for text in said):
-                yield f"{name}: no sentence of {_FIRST} says {value:,.2f}"
+        if not number.get("headline") or value is None:
+            continue
+        if not any("." in text and _is_known(text, [abs(value)]) for text in said):
+            yield f"{name}: no sentence of {_FIRST} says {value:,.2f}"
 
 
 def _known(numbers: Numbers, parameters: Mapping[str, Any]) -> Iterator[float]:
