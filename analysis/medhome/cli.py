@@ -237,10 +237,6 @@ app.command(
     "What R2 means: docs/methods/risk-scores.md",
 )(cli_person_years.person_years)
 app.command(
-    epilog="Example:  medhome lists study.toml --data data/demo --as-of 2009-06-30 --out private\n\n"
-    "Criteria, columns and what is used: docs/lists.md"
-)(cli_lists.lists)
-app.command(
     epilog="Examples:  medhome settle commercial-example\n\n"
     "           medhome settle mssp-2018 aco_2018.csv.gz --csv settled.csv\n\n"
     "           medhome settle contract.toml contracts.csv --json\n\n"
@@ -253,6 +249,7 @@ app.command(
 )(cli_payment.power)
 
 
+cli_lists.register(app, lambda: _fixed_environment())
 cli_reports.register(app, lambda: _fixed_environment())
 
 

@@ -105,6 +105,7 @@ def lists_of(
     about = {
         "members": len(everyone),
         "claims_from": begin.isoformat(),
+        "claims_until": members.claims_until(known).isoformat(),
         "model": model,
         "measures_unknown": due.unknown.to_dict("records"),
     }

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import stat
 
 import pandas as pd
 import pytest
 
-from medhome.reporting import private_lists
+from medhome import reports
+from medhome.reporting import manifest, private_lists
+from medhome.reporting.json_files import read_json, write_json
 from medhome.reporting.private_lists import write_lists
 from medhome.study.list_results import TABLES, ProgramLists, dictionary
-from medhome.study.problems import StudyFileError
+from medhome.study.problems import DisclosureRefused, StudyFileError
 
 DAY = dt.date(2009, 6, 30)
 
@@ -97,6 +100,19 @@ def test_lists_are_refused_inside_a_report(tmp_path):
             write_lists(found(), out)
     assert [p.name for p in report.iterdir()] == ["manifest.json"]
     assert write_lists(found(), report.parent.parent).is_dir()  # beside reports is another matter
+
+
+def test_lists_that_are_put_into_a_report_by_hand_do_not_leave_with_it(example_report, tmp_path):
+    report = tmp_path / "report"
+    shutil.copytree(example_report, report)
+    shutil.copytree(write_lists(found(), tmp_path), report / "lists")
+    target = reports.release(report, tmp_path / "released")
+    assert not (target / "lists").exists() and (target / "index.html").is_file()
+    document = read_json(report / "manifest.json")
+    document["outputs"] = manifest.outputs(report)  # as if the manifest spoke for them
+    write_json(document, report / "manifest.json")
+    with pytest.raises(DisclosureRefused, match=r"high_risk\.parquet: has the column person_id"):
+        reports.release(report, tmp_path / "released")
 
 
 def test_the_dictionary_says_every_column():

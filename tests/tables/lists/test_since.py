@@ -83,7 +83,7 @@ def first_of(day: int, months: int) -> int:
     return since.first_of(day, months)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     st.lists(st.integers(1, 420), min_size=1, max_size=7, unique=True),
     st.integers(0, 2), st.integers(0, 60), st.sampled_from([3, 12]),
@@ -108,7 +108,7 @@ def test_enrolment_against_going_back_day_by_day(edges, gaps, gap_days, months):
         assert since.enrolled(spans, 1, months, gaps, gap_days)[0] == walked
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     st.lists(st.integers(0, 900), min_size=1, max_size=8, unique=True),
     st.lists(st.integers(0, 900), max_size=3, unique=True), st.integers(1, 3), st.sampled_from([6, 12]),

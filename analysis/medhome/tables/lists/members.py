@@ -54,6 +54,14 @@ def claims_from(inputs: Mapping[str, Table], day: dt.date) -> dt.date:
     return found
 
 
+def claims_until(known: Mapping[str, Table]) -> dt.date:
+    """The latest day on which a claim was paid or, without such dates, incurred, as known on a day."""
+    claims = known["medical_claim"]
+    last = claims.aggregate(last=ibis.coalesce(claims.paid_date, claims.claim_start_date).max())
+    found: dt.date = fetch(last)["last"].iloc[0]
+    return found
+
+
 def in_program(con: Any, inputs: Mapping[str, Table], spec: StudySpec, day: dt.date) -> Members:
     """Members of the program on a day: attributed to one of its practices, enrolled, alive, of its ages.
 
