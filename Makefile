@@ -70,7 +70,12 @@ lint: env  ## the linter, the type checker and the layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-screenshots: demo  ## photograph each page of the demonstration: two widths, light and dark
+build/axe: tests/axe/package-lock.json tests/axe/package.json  # axe-core, for the tests of pages; npm brings it
+	@rm -rf $@ && mkdir -p $@ && cp $^ $@
+	npm ci --prefix $@ --silent --no-audit --no-fund
+	@touch $@
+
+screenshots: demo  ## photograph each page of the demonstration: three widths, light and dark; fail on faults
 	$(BIN)/python -m tests.screenshots $(REPORT) screenshots
 
 # Versions that the oldest supported Python can have, then one file for all of them with these versions.

@@ -1,6 +1,6 @@
 """What every room's tests share: reference data and browser, and when their absence is a failure.
 
-``MEDHOME_REQUIRE=data,browser`` (set by ``.ci/run``) turns a skip for want of one of these into a failure.
+``MEDHOME_REQUIRE=data,browser,axe`` (set by ``.ci/run``) turns a skip for want of one into a failure.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS
 
 import pytest
 from hypothesis import settings
+from tests.chromium_over_a_pipe import BROWSERS
 
 # A query is some ten thousand small objects that live on together: looking through all of them after every
 # seven hundred new ones is an eighth of the suite's time.
@@ -28,8 +29,7 @@ gc.set_threshold(200_000, 20, 50)
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = frozenset(filter(None, os.environ.get("MEDHOME_REQUIRE", "").replace(" ", "").split(",")))
-UNKNOWN = REQUIRED - {"data", "browser"}
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+UNKNOWN = REQUIRED - {"data", "browser", "axe"}
 
 # Modules of whole runs, second engines, many simulated worlds: a later Python leaves them out (.ci/run).
 SLOW = frozenset(
@@ -58,7 +58,7 @@ def shared_folder() -> Path:
 
 def pytest_configure(config: pytest.Config) -> None:
     if UNKNOWN:
-        raise pytest.UsageError(f"MEDHOME_REQUIRE knows 'data' and 'browser', not {sorted(UNKNOWN)}")
+        raise pytest.UsageError(f"MEDHOME_REQUIRE knows 'data', 'browser' and 'axe', not {sorted(UNKNOWN)}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -92,6 +92,15 @@ def chromium() -> str:
         lacking("browser", f"none of {', '.join(BROWSERS)} is installed (Debian: apt-get install chromium)")
     assert found is not None
     return found
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The text of axe-core, which finds what keeps readers out of a page; else a skip."""
+    file = ROOT / "build" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+    if not file.is_file():
+        lacking("axe", "axe-core is not installed: make build/axe, which asks npm for it")
+    return file.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -1,117 +1,30 @@
-"""Pictures of every page of a report, as a browser shows it.
+"""Pictures of every page of a report, as a browser shows it, and what looks wrong in them.
 
-``python tests/screenshots.py REPORT OUT`` opens each page of a report folder in headless Chromium at the
-width of a phone and of a desk, light and dark, and writes one PNG for each. It fails, naming the page and
-the width, where a page scrolls sideways.
-
-The browser is driven by its DevTools protocol over a pipe, so neither a package nor a port is needed.
+``python -m tests.screenshots REPORT OUT`` opens each page of a report folder in headless Chromium at the
+width of a phone, a tablet and a desk, light and dark, with every data table open, and writes one PNG for
+each. It fails, naming the page, the width and the exhibit, where a page scrolls sideways, where text lies
+over text, where text is cut off, where a plot is empty, and where a table is wider than a desk's page
+(``tests/page_layout.js`` says how each is seen).
 """
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import json
+import functools
 import math
-import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-WIDTHS = (390, 1180)
+from tests.chromium_over_a_pipe import BROWSERS, Tab, started
+
+WIDTHS = (390, 768, 1180)
 SCHEMES = ("light", "dark")
 TALLEST = 16_000
 """Chromium cannot take a taller picture (a limit of its graphics textures): the rest of a page is another."""
 
-
-class Browser:
-    """A headless Chromium that takes commands over a pipe."""
-
-    def __init__(self, program: str, profile: Path) -> None:
-        to_browser, self._write = os.pipe()
-        self._read, from_browser = os.pipe()
-
-        def join_pipes() -> None:
-            # The protocol is spoken on file descriptors 3 and 4. Moving both up first keeps one from
-            # overwriting the other.
-            high_in, high_out = os.dup2(to_browser, 103), os.dup2(from_browser, 104)
-            os.dup2(high_in, 3)
-            os.dup2(high_out, 4)
-
-        self._process = subprocess.Popen(
-            [
-                program,
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-dev-shm-usage",
-                "--hide-scrollbars",
-                "--no-first-run",
-                "--remote-debugging-pipe",
-                f"--user-data-dir={profile}",
-                "about:blank",
-            ],
-            preexec_fn=join_pipes,
-            close_fds=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(to_browser)
-        os.close(from_browser)
-        self._waiting, self._count = b"", 0
-        self.events: list[dict[str, Any]] = []
-
-    def ask(self, method: str, session: str = "", **params: Any) -> dict[str, Any]:
-        """Send one command and wait for its answer; events that come meanwhile are kept in ``events``."""
-        self._count += 1
-        message: dict[str, Any] = {"id": self._count, "method": method, "params": params}
-        if session:
-            message["sessionId"] = session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self.hear()
-            if answer.get("id") == self._count:
-                if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']['message']}")
-                return answer["result"]
-            self.events.append(answer)
-
-    def hear(self) -> dict[str, Any]:
-        """The next message of the browser."""
-        while b"\0" not in self._waiting:
-            more = os.read(self._read, 1 << 20)
-            if not more:
-                raise RuntimeError("the browser ended before it answered")
-            self._waiting += more
-        message, self._waiting = self._waiting.split(b"\0", 1)
-        return json.loads(message)
-
-    def wait_for(self, method: str, session: str) -> dict[str, Any]:
-        """The next event of this kind, counting those that have come already."""
-        while True:
-            for i, event in enumerate(self.events):
-                if event.get("method") == method and event.get("sessionId") == session:
-                    return self.events.pop(i)
-            self.events.append(self.hear())
-
-    def close(self) -> None:
-        with contextlib.suppress(RuntimeError, OSError):
-            self.ask("Browser.close")
-        try:
-            self._process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        os.close(self._read)
-        os.close(self._write)
+OPEN_DATA_TABLES = "document.querySelectorAll('.dl details').forEach(d => d.open = true)"
 
 
 @dataclass(frozen=True)
@@ -121,19 +34,29 @@ class View:
     page: str
     width: int
     scheme: str
-    content_width: float
     content_height: float
+    faults: tuple[str, ...]
     requests: tuple[str, ...]
     complaints: tuple[str, ...]
     pictures: tuple[bytes, ...]
 
     @property
-    def scrolls_sideways(self) -> bool:
-        return self.content_width > self.width
-
-    @property
     def name(self) -> str:
         return f"{Path(self.page).stem}-{self.width}-{self.scheme}.png"
+
+
+@functools.cache
+def layout_script() -> str:
+    """The function that looks for faults, as an expression."""
+    return f"({Path(__file__).with_name('page_layout.js').read_text(encoding='utf-8')})"
+
+
+def pages_of(report: Path) -> list[Path]:
+    """The pages of a report's folder, in order of their names."""
+    pages = sorted(report.glob("*.html"))
+    if not pages:
+        raise SystemExit(f"{report}: no page (*.html) in this folder; give the folder of a report")
+    return pages
 
 
 def views(
@@ -144,77 +67,37 @@ def views(
     picture: bool = True,
 ) -> Iterator[View]:
     """Every page of a report folder at every width, in every colour scheme."""
-    pages = sorted(report.glob("*.html"))
-    if not pages:
-        raise SystemExit(f"{report}: no page (*.html) in this folder; give the folder of a report")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        browser = Browser(program, Path(profile))
-        try:
-            for page in pages:
-                for width in widths:
-                    for scheme in schemes:
-                        yield _view(browser, page, width, scheme, picture)
-        finally:
-            browser.close()
+    with started(program) as browser:
+        for page in pages_of(report):
+            tab = Tab(browser)
+            tab.open(page.resolve().as_uri())
+            tab.run(OPEN_DATA_TABLES)
+            for width in widths:
+                for scheme in schemes:
+                    yield view(tab, width, scheme, picture)
+            tab.close()
 
 
-def _view(browser: Browser, page: Path, width: int, scheme: str, picture: bool) -> View:
-    target = browser.ask("Target.createTarget", url="about:blank")["targetId"]
-    session = browser.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-    browser.events.clear()
-    for domain in ("Page", "Network", "Log"):
-        browser.ask(f"{domain}.enable", session)
-    phone = width < 600
-    browser.ask(
-        "Emulation.setDeviceMetricsOverride",
-        session,
-        width=width,
-        height=900,
-        deviceScaleFactor=1,
-        mobile=phone,
-    )
-    browser.ask(
-        "Emulation.setEmulatedMedia", session, features=[{"name": "prefers-color-scheme", "value": scheme}]
-    )
-    browser.ask("Page.navigate", session, url=page.resolve().as_uri())
-    browser.wait_for("Page.loadEventFired", session)
-    size = browser.ask("Page.getLayoutMetrics", session)["cssContentSize"]
-    pictures = []
-    for top in range(0, math.ceil(size["height"]) if picture else 0, TALLEST):
-        clip = {
-            "x": 0,
-            "y": top,
-            "width": max(width, size["width"]),
-            "height": min(size["height"] - top, TALLEST),
-            "scale": 1,
-        }
-        answer = browser.ask(
-            "Page.captureScreenshot", session, format="png", captureBeyondViewport=True, clip=clip
-        )
-        pictures.append(base64.b64decode(answer["data"]))
-    mine = [e for e in browser.events if e.get("sessionId") == session]
-    asked = tuple(e["params"]["request"]["url"] for e in mine if e["method"] == "Network.requestWillBeSent")
-    said = tuple(
-        e["params"]["entry"]["text"]
-        for e in mine
-        if e["method"] == "Log.entryAdded" and e["params"]["entry"]["level"] in ("error", "warning")
-    )
-    browser.ask("Target.closeTarget", targetId=target)
+def view(tab: Tab, width: int, scheme: str, picture: bool = True) -> View:
+    """The page of a tab at one width, in one colour scheme."""
+    tab.look(width, scheme)
+    height = tab.height()
+    tops = range(0, math.ceil(height) if picture else 0, TALLEST)
     return View(
-        page=page.name,
+        page=tab.url.rsplit("/", 1)[-1],
         width=width,
         scheme=scheme,
-        content_width=size["width"],
-        content_height=size["height"],
-        requests=tuple(u for u in asked if u != page.resolve().as_uri() and not u.startswith("data:")),
-        complaints=said,
-        pictures=tuple(pictures),
+        content_height=height,
+        faults=tuple(tab.run(f"{layout_script()}({width})")),
+        requests=tab.requests(),
+        complaints=tab.complaints(),
+        pictures=tuple(tab.picture(top, min(height - top, TALLEST)) for top in tops),
     )
 
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
-        print("usage: python tests/screenshots.py REPORT OUT", file=sys.stderr)
+        print("usage: python -m tests.screenshots REPORT OUT", file=sys.stderr)
         return 2
     report, out = map(Path, arguments)
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -224,14 +107,14 @@ def main(arguments: list[str]) -> int:
         )
         return 2
     out.mkdir(parents=True, exist_ok=True)
-    wide = 0
-    for view in views(report, program):
-        for number, picture in enumerate(view.pictures):
-            (out / view.name.replace(".png", f"-{number + 1}.png" if number else ".png")).write_bytes(picture)
-        verdict = f"SCROLLS SIDEWAYS: {view.content_width:.0f} wide" if view.scrolls_sideways else "ok"
-        wide += view.scrolls_sideways
-        print(f"{view.name}: {verdict}")
-    return 1 if wide else 0
+    wrong = 0
+    for one in views(report, program):
+        for number, picture in enumerate(one.pictures):
+            (out / one.name.replace(".png", f"-{number + 1}.png" if number else ".png")).write_bytes(picture)
+        said = [*one.faults, *(f"REQUEST: {r}" for r in one.requests), *one.complaints]
+        wrong += len(said)
+        print(f"{one.name}: {'ok' if not said else ''}{''.join(f'{chr(10)}  {s}' for s in said)}")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -264,12 +264,9 @@ def test_nothing_is_shown_where_there_is_nothing_to_warn_of():
 
 
 def test_amounts_keep_their_sign_on_their_line():
-    assert prose("by −$1,234.50 or 2.5%") == (
-        'by <span class="nb">−$1,234.50</span> or <span class="nb">2.5%</span>'
-    )
+    assert prose("by −$1,234.50 or 2.5%") == 'by <span class="nb">−$1,234.50</span> or 2.5%'
     assert prose("by -$3.10, not 2006-06 or (G-1)") == (
-        'by <span class="nb">−$3.10</span>, not <span class="nb">2006</span>-<span class="nb">06</span> or '
-        '(G-<span class="nb">1</span>)'
+        'by <span class="nb">−$3.10</span>, not 2006-06 or (G-1)'
     )
     assert prose("a < b") == "a &lt; b" and escape('"') == "&quot;"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _HYPHEN = re.compile(r"(?<![\w)\-.])-(?=\$?\d)")
-_AMOUNT = re.compile(r"\N{MINUS SIGN}?\$?\d[\d,]*(?:\.\d+)?%?")
+_BELOW_ZERO = re.compile(r"\N{MINUS SIGN}\$?\d[\d,]*(?:\.\d+)?%?")
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ def escape(text: object) -> str:
 
 
 def prose(text: str) -> str:
-    """A sentence as HTML: escaped, with real minus signs, and every amount on one line with its sign.
+    """A sentence as HTML: escaped, with real minus signs, and none of them parted from its amount.
 
     >>> prose("It fell by −$1.78 & more")
     'It fell by <span class="nb">−$1.78</span> &amp; more'
     """
     text = _HYPHEN.sub("\N{MINUS SIGN}", text)
     parts, last = [], 0
-    for match in _AMOUNT.finditer(text):
+    for match in _BELOW_ZERO.finditer(text):
         parts += [escape(text[last : match.start()]), f'<span class="nb">{escape(match[0])}</span>']
         last = match.end()
     return "".join([*parts, escape(text[last:])])

@@ -21,6 +21,9 @@ from medhome.study.display import NOT_APPLICABLE, WITHHELD, absent, interval, mo
 SIGNIFICANT_DIGITS = 10
 """Numbers in CSV: the last digits of a double differ between machines, the first ten do not."""
 
+MANY_COLUMNS = 7
+"""From here on a table is set smaller and closer, so that a page holds it."""
+
 Writer = Callable[[Any], str]
 Row = Mapping[str, Any]
 
@@ -117,8 +120,8 @@ class DataTable:
             body.append(f'<tr{mark}><th scope="row">{first[1]}</th>{tds}</tr>')
         caption = f"<caption><span>{prose(self.caption)}</span></caption>"
         table = (
-            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(self.caption)}">'
-            f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+            f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(self.caption)}">'
+            f"<table{_dense(len(self.columns))}>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
         )
         lines = [line for line in self.full_note().split("\n") if line]
         return table + "".join(f'<p class="tnote">{prose(line)}</p>' for line in lines)
@@ -176,6 +179,8 @@ class DataTable:
         text, *small = self._texts(row, column)
         target = str(row[column.link]) if column.link else ""
         shown = f'<a href="{escape(target)}">{written(text)}</a>' if target else written(text)
+        if column.upper:
+            shown = shown.replace(" to ", " <wbr>to ", 1)  # where a narrow column may part an interval
         return shown + "".join(f'<span class="u">{prose(t)}</span>' for t in small)
 
     def _text(self, row: Row, column: Column) -> str:
@@ -227,6 +232,10 @@ def csv_cell(value: Any, raw: Writer | None = None) -> str:
 
 def _right(column: Column) -> str:
     return ' class="num"' if column.numeric else ""
+
+
+def _dense(columns: int) -> str:
+    return ' class="dense"' if columns >= MANY_COLUMNS else ""
 
 
 def _unit(column: Column) -> str:

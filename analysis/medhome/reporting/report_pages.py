@@ -44,7 +44,8 @@ def the_other_pages(report: ReleasedRun) -> Block:
         f'<li><a href="{file}">{escape(title)}</a>: {escape(about)}</li>' for file, title, about in points
     )
     return Block(
-        html=f"<ul>{items}</ul>", text="\n".join(f"- {title}: {about}" for _, title, about in points)
+        html=f'<ul class="read-on">{items}</ul>',
+        text="\n".join(f"- {title}: {about}" for _, title, about in points),
     )
 
 
