@@ -87,6 +87,7 @@ _HOMES = {
         "input_files",
         "input_rules",
         "key_numbers",
+        "limits_of_this_study",
         "measures_in_words",
         "measures_not_known",
         "medication",

@@ -87,7 +87,7 @@ def without_downloads(page: str) -> str:
 class Outline(HTMLParser):
     """Tags in order, with their attributes; fails on a tag that is closed out of turn."""
 
-    EMPTY = frozenset({"meta", "link", "input", "br", "img", "hr"})
+    EMPTY = frozenset({"meta", "link", "input", "br", "wbr", "img", "hr"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -191,6 +191,12 @@ def test_tables_and_pictures_can_be_read_without_seeing_them(made):
             assert 'role="img"' in drawing[:600] and re.search(r"<title[^>]*>\S", drawing), file
             named = re.search(r'aria-labelledby="([^"]+)"', drawing)
             assert named and all(f'id="{i}"' in drawing for i in named[1].split()), file
+
+
+def test_every_exhibit_of_the_plan_stands_on_a_page_under_its_number(made):
+    text = "".join(re.sub(r"<[^>]+>", "", page) for page in made.values())
+    asked = {f"T{n}" for n in range(1, 21)}
+    assert asked - set(re.findall(r"Exhibit (T\d+)\. \S", text)) == set()
 
 
 def test_the_question_the_data_and_the_caveats_head_every_page(made):

@@ -192,9 +192,7 @@ def test_the_keyboard_goes_through_a_page_in_reading_order_and_shows_where_it_is
     })()"""
     stops = tab.run(order)
     assert stops > 30
-    here = (
-        "[window.stops.indexOf(document.activeElement), getComputedStyle(document.activeElement).outlineStyle]"
-    )
+    here = """(e => [window.stops.indexOf(e), getComputedStyle(e).outlineStyle])(document.activeElement)"""
     visited = []
     for _ in range(stops):
         tab.press("Tab")

@@ -16,11 +16,16 @@ from medhome.study.spec import StudySpec
 
 
 def the_program(report: ReleasedRun) -> Block:
-    """The program and the rules of the study, from the study file."""
-    rows = _program_rows(report.spec)
+    """The program's card, and the rules of the study, from the study file."""
+    name = "The placebo arm" if report.spec.arms.placeholder else "The program"
+    return _card(name, _program_rows(report)) + _card("The study as declared", _study_rows(report.spec))
+
+
+def _card(caption: str, rows: list[tuple[str, list[str]]]) -> Block:
+    """Names and what they hold, as a table of two columns."""
     body = "".join(f'<tr><th scope="row">{escape(k)}</th><td>{_items(v)}</td></tr>' for k, v in rows)
     return Block(
-        html='<div class="tbl"><table class="kv"><caption>The study as declared</caption>'
+        html=f'<div class="tbl"><table class="kv"><caption>{escape(caption)}</caption>'
         f"<tbody>{body}</tbody></table></div>",
         text="\n".join(f"{k}: {'; '.join(v)}" for k, v in rows),
     )
@@ -84,17 +89,30 @@ def balance_at_baseline(report: ReleasedRun) -> Block:
     return paragraphs([cohort_words.balance(cohort)]) + cohort_figures.balance(cohort, report.spec).block()
 
 
-def _program_rows(spec: StudySpec) -> list[tuple[str, list[str]]]:
-    program, periods = spec.program, spec.periods
-    cap = spec.outcomes.cap_usd_per_year
-    rows = [
-        ("Program", [program.name]),
-        ("Payer", [program.payer]),
+NOT_STATED = "Not stated in the study file"
+
+
+def _program_rows(report: ReleasedRun) -> list[tuple[str, list[str]]]:
+    """What a reader asks of every program, said to be missing where the study file does not say it."""
+    program = report.spec.program
+    asked = [
+        ("Name", [program.name]),
+        ("Location", [program.location]),
         ("Organisation", [program.organization]),
+        ("Practices", [program.practices, cohort_words.program_in_numbers(report.evaluation.cohort)]),
+        ("Payer", [program.payer]),
         ("Description", [program.description]),
         ("Components", list(program.components)),
-        ("Payment", [program.payment_model]),
+        ("Payment model", [program.payment_model]),
         ("At the same time", list(program.co_interventions)),
+        ("Outcomes reported", list(program.reported_outcomes)),
+    ]
+    return [(name, [v for v in values if v] or [NOT_STATED]) for name, values in asked]
+
+
+def _study_rows(spec: StudySpec) -> list[tuple[str, list[str]]]:
+    periods, cap = spec.periods, spec.outcomes.cap_usd_per_year
+    rows = [
         ("Baseline", [months(periods.baseline.first, periods.baseline.last)]),
         ("After the start", [months(periods.performance.first, periods.performance.last)]),
         ("Paid through", [month(month_index(spec.paid_through))]),

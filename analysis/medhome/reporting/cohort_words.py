@@ -47,6 +47,19 @@ def who_was_compared(cohort: Cohort, spec: StudySpec) -> str:
     )
 
 
+def program_in_numbers(cohort: Cohort) -> str:
+    """How many practices, clinicians and members the program's arm holds in this study."""
+    sites, people, members = (
+        phrases.counted(numbers.get("treated"), one, many)
+        for numbers, one, many in (
+            (cohort.practices, "practice", "practices"),
+            (cohort.clinicians, "clinician", "clinicians"),
+            (cohort.members, "member", "members"),
+        )
+    )
+    return f"In this study: {sites}, {people} and {members}"
+
+
 def who_is_left(attrition: Attrition, spec: StudySpec) -> str:
     """How many members the eligibility rules left, by arm, and how many people are in neither arm."""
     parts, others = [], []

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from medhome.reporting.blocks import Block, escape, prose
+from medhome.reporting.exhibit_numbers import numbered
 from medhome.study.display import NOT_APPLICABLE, WITHHELD, absent, interval, month_short
 
 SIGNIFICANT_DIGITS = 10
@@ -83,6 +84,11 @@ class DataTable:
     muted: Sequence[bool] = ()
     strong: Sequence[bool] = ()
 
+    @property
+    def heading(self) -> str:
+        """The caption, after the exhibit's number where it has one."""
+        return numbered(self.id, self.caption)
+
     def cells(self) -> list[list[str]]:
         """Every cell as text."""
         return [["; ".join(self._texts(row, column)) for column in self.columns] for row in self.rows()]
@@ -118,9 +124,9 @@ class DataTable:
             tds = "".join(f"<td{_right(c)}>{text}</td>" for c, text in rest)
             mark = f' class="{css}"' if css else ""
             body.append(f'<tr{mark}><th scope="row">{first[1]}</th>{tds}</tr>')
-        caption = f"<caption><span>{prose(self.caption)}</span></caption>"
+        caption = f"<caption><span>{prose(self.heading)}</span></caption>"
         table = (
-            f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(self.caption)}">'
+            f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(self.heading)}">'
             f"<table{_dense(len(self.columns))}>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
         )
         lines = [line for line in self.full_note().split("\n") if line]
@@ -155,7 +161,7 @@ class DataTable:
             ).rstrip()
             for r in rows
         ]
-        return "\n".join(t for t in (self.caption, *lines, self.full_note()) if t)
+        return "\n".join(t for t in (self.heading, *lines, self.full_note()) if t)
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows as dictionaries."""

@@ -20,6 +20,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from medhome.reporting import svg
 from medhome.reporting.blocks import Block, escape, prose
 from medhome.reporting.datatable import DataTable, csv_link
+from medhome.reporting.exhibit_numbers import numbered
 from medhome.study.display import month_short, months, usd
 from medhome.study.spec import StudySpec
 
@@ -58,17 +59,18 @@ class Figure:
             for css, s in (("wide", wide), ("narrow", narrow))
         )
         note = " ".join(t for t in (self.note, self._gaps()) if t)
+        subtitle = numbered(self.table.id, self.subtitle)
         svg_file = f'<a download="{self.id}.svg" href="{svg.download_link(wide)}"'
         markup = (
             f'<figure class="fig" id="{self.id}"><p class="ftitle">{prose(self.title)}</p>'
-            f'<p class="fsub">{prose(self.subtitle)}</p>{pictures}<figcaption>{prose(note)}</figcaption>'
+            f'<p class="fsub">{prose(subtitle)}</p>{pictures}<figcaption>{prose(note)}</figcaption>'
             f'<div class="dl"><details><summary>Data table</summary>{self.table.html()}</details>'
             f'{csv_link(self.table)}{svg_file} aria-label="SVG of {escape(self.title)}">SVG</a>'
             "</div></figure>"
         )
         return Block(
             html=markup,
-            text="\n".join([self.title, self.subtitle, self.description, note, self.table.plain()]),
+            text="\n".join([self.title, subtitle, self.description, note, self.table.plain()]),
         )
 
     def _gaps(self) -> str:

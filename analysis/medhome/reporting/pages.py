@@ -37,6 +37,7 @@ from medhome.reporting.cohort_pages import (
 from medhome.reporting.comparison_pages import comparison_weights
 from medhome.reporting.completion_exhibits import run_out_and_completion
 from medhome.reporting.employer_exhibits import effect_without_each_employer
+from medhome.reporting.limits_words import limits_of_this_study
 from medhome.reporting.measure_pages import (
     chronic_care,
     gaps_in_care,
@@ -152,6 +153,7 @@ __all__ = [
     "input_files",
     "input_rules",
     "key_numbers",
+    "limits_of_this_study",
     "measures_in_words",
     "measures_not_known",
     "medication",

@@ -44,6 +44,8 @@ synthetic = true
 
 [program]
 name = "Patient-centered medical home"
+location = "One metropolitan area of a simulated market"
+practices = "Every practice of the group; none was chosen by lot"
 payer = "A commercial payer"
 organization = "{organization}"
 description = "Members join by attribution, with no change of physician or referral rules."
@@ -57,6 +59,7 @@ co_interventions = [
   "The group took part in another payer's demonstration",
   "The group was applying for medical-home recognition",
 ]
+reported_outcomes = ["Quality scores and payments by the program itself; no effect on cost"]
 
 [periods]
 baseline_first = "{month_name(world.baseline.first)}"

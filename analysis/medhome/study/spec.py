@@ -41,11 +41,14 @@ class Program(Section):
 
     name: str = Field(min_length=1)
     description: str = ""
+    location: str = ""
+    practices: str = ""
     payer: str = ""
     organization: str = ""
     components: list[str] = Field(default_factory=list)
     payment_model: str = ""
     co_interventions: list[str] = Field(default_factory=list)
+    reported_outcomes: list[str] = Field(default_factory=list)
 
 
 class Completion(Section):
