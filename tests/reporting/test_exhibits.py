@@ -61,7 +61,7 @@ def test_markup_of_every_table(table):
     heads = re.findall(r"<th scope=\"(col|row)\"", markup)
     assert heads.count("col") == len(table.columns)
     assert heads.count("row") == len(table.frame)
-    assert re.search(r'<div class="scroll" tabindex="0" role="region" aria-label="[^"]+">', markup)
+    assert re.search(r'<div class="scroll" tabindex="0" role="group" aria-label="[^"]+">', markup)
     assert re.search(r'<a download="[\w-]+\.csv" href="data:text/csv', markup)
     assert "nan" not in markup.split("base64,")[0].lower().replace("financ", "")
 

@@ -12,6 +12,7 @@ from example import STUDY, evaluation, measures, report
 from medhome.reporting import disclosure, measure_exhibits, measure_figures, measure_pages
 from medhome.reporting.measure_gate import release_measures
 from medhome.reporting.results_file import numbers
+from medhome.reporting.svg import style
 from medhome.study.measure_results import Measures
 from medhome.study.saved import load_evaluation, save_evaluation
 from medhome.study.spec import StudySpec
@@ -67,6 +68,14 @@ def test_gaps_are_counted_and_drawn():
     assert measure_pages.gaps_in_care(report(study(), measures=Measures())).html == ""
     svg = measure_figures.closure(measures(), asked()).block().html
     assert "Diabetes: eye exam" in svg and 'id="fig-gap-closure"' in svg
+    # two measures are two rows, each with four ends, however many arms and periods the table has
+    found = measures()
+    other = found.gaps.assign(measure="diabetes_a1c", label="Diabetes: A1c test")
+    both = dataclasses.replace(found, gaps=pd.concat([found.gaps, other], ignore_index=True))
+    with style():
+        axes = measure_figures.closure(both, asked()).draw(736).axes[0]
+    ends = sorted(float(x) for line in axes.lines for x in line.get_xdata() if len(line.get_xdata()) == 2)
+    assert ends == pytest.approx(sorted([40.0, 50.0, 40.0, 41.0] * 2))
 
 
 def test_what_is_not_known_stands_with_its_reason():

@@ -25,6 +25,9 @@ SIGNIFICANT_DIGITS = 10
 MANY_COLUMNS = 7
 """From here on a table is set smaller and closer, so that a page holds it."""
 
+PARTED_INTERVALS = 9
+"""From here on an interval may stand on two lines."""
+
 Writer = Callable[[Any], str]
 Row = Mapping[str, Any]
 
@@ -185,7 +188,7 @@ class DataTable:
         text, *small = self._texts(row, column)
         target = str(row[column.link]) if column.link else ""
         shown = f'<a href="{escape(target)}">{written(text)}</a>' if target else written(text)
-        if column.upper:
+        if column.upper and len(self.columns) >= PARTED_INTERVALS:
             shown = shown.replace(" to ", " <wbr>to ", 1)  # where a narrow column may part an interval
         return shown + "".join(f'<span class="u">{prose(t)}</span>' for t in small)
 

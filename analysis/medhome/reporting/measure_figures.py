@@ -43,9 +43,9 @@ def effects(found: Measures, family: str, spec: StudySpec) -> Figure:
 def closure(found: Measures, spec: StudySpec) -> Figure:
     """The share of open gaps that was closed, before and after the start, in both arms."""
     frame = found.gaps[~found.gaps["measure"].str.startswith("composite_")]
-    wide = frame.pivot_table(
-        index=["measure", "label"], columns=["arm", "period"], values="rate", sort=False, dropna=False
-    )
+    places = ["measure", "label", "arm", "period"]
+    wide = frame.set_index(places)["rate"].unstack(["arm", "period"])
+    wide = wide.reindex(pd.MultiIndex.from_frame(frame[places[:2]].drop_duplicates()))
     return Figure(
         id="fig-gap-closure",
         title="Gaps in care closed within the year",
