@@ -89,7 +89,7 @@ def test_intervals_that_are_not_valid_are_grey_and_without_p():
     block = pages.estimates_by_method(report(FOUND))
     assert block.html.count('<tr class="muted">') == 3 and block.html.count('<tr class="strong">') == 1
     assert "3 of the intervals below are not valid" in block.text
-    assert "$ PMPM" in block.html and ">p<" not in block.html
+    assert "$\N{NO-BREAK SPACE}PMPM" in block.html and ">p<" not in block.html
 
 
 def test_a_withheld_organisation_is_a_dagger_and_no_dot():

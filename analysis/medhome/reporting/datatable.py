@@ -249,4 +249,5 @@ def _dense(columns: int) -> str:
 
 def _unit(column: Column) -> str:
     small = [w for w in (column.unit, column.beneath.label if column.beneath else "") if w]
-    return f'<span class="u">{escape("; ".join(small))}</span>' if small else ""
+    unit = escape("; ".join(small)).replace("$ P", "$\N{NO-BREAK SPACE}P")
+    return f'<span class="u">{unit}</span>' if small else ""
