@@ -42,7 +42,7 @@
     const marks = [...drawing.querySelectorAll("path, use, image")].filter((m) => m.getClientRects().length);
     if (marks.length < 3) found.push(`${place(drawing)}: EMPTY PLOT`);
     const smallest = Math.min(...texts.map((t) => parseFloat(getComputedStyle(t).fontSize) * frame.width / drawing.viewBox.baseVal.width));
-    if (smallest < 9) found.push(`${place(drawing)}: TEXT OF ${smallest.toFixed(1)} PIXELS`);
+    if (smallest < 8) found.push(`${place(drawing)}: TEXT OF ${smallest.toFixed(1)} PIXELS`);
   }
 
   for (const element of document.body.querySelectorAll("*")) {

@@ -22,7 +22,7 @@ from medhome.study.display import NOT_APPLICABLE, WITHHELD, absent, interval, mo
 SIGNIFICANT_DIGITS = 10
 """Numbers in CSV: the last digits of a double differ between machines, the first ten do not."""
 
-MANY_COLUMNS = 7
+MANY_COLUMNS = 6
 """From here on a table is set smaller and closer, so that a page holds it."""
 
 PARTED_INTERVALS = 9
