@@ -88,12 +88,16 @@ def test_amounts_in_sentences_are_looked_up_and_levels_are_not(copied):
     effect = read_json(copied / "results.json")["numbers"]["did.total_pmpm"]["value"]
     (copied / "index.html").write_text(
         f"<main><p>It fell by −${abs(effect):,.2f}, with 90% intervals.</p><table><td>$77.77</td></table>"
-        "<p>Or by $987.65 in 2009, and 12 months.</p></main>"
+        "<p>Or by $987.65 in 2009, and 12 months; $1.78 as published; $31.07 as saved.</p></main>"
     )
+    found = consistency(read_published(copied), copied)
+    saved = copied / "evaluation" / "evaluation.json"
+    assert [a for a in found.unsupported if "$31.07 in" in a] and len(found.unsupported) == 2
+    write_json({**read_json(saved), "spread_pmpm": [31.0701]}, saved)
     found = consistency(read_published(copied), copied)
     assert len(found.unsupported) == 1 and "$987.65" in found.unsupported[0]
     text = next(h for h in found.held if h.id == "text")
-    assert text.compared == 2 and text.findings == ()
+    assert text.compared == 4 and text.findings == ()
     (copied / "index.html").write_text("<main><p>It fell by $987.65.</p></main>")
     text = next(h for h in consistency(read_published(copied), copied).held if h.id == "text")
     assert text.findings == (f"did.total_pmpm: no sentence of index.html says {effect:,.2f}",)

@@ -20,6 +20,7 @@ from typing import Any
 from medhome.reporting.json_files import read_json
 from medhome.reporting.manifest import run_id_of
 from medhome.reporting.verify import RESULTS, Published
+from medhome.study.published import published_effect
 
 Numbers = Mapping[str, Mapping[str, Any]]
 
@@ -99,7 +100,9 @@ def consistency(published: Published, folder: Path) -> Consistency:
     manifest, numbers = published.manifest, published.numbers
     here = [o["name"] for o in manifest["outputs"] if (folder / o["name"]).is_file()]
     pages = {name: _sentences(folder / name) for name in here if name.endswith(".html")}
-    amounts, unsupported = _amounts(pages, numbers, manifest.get("parameters", {}))
+    saved = folder / "evaluation" / "evaluation.json"
+    beside = [published_effect().effect_pmpm_usd, *(_numbers(read_json(saved)) if saved.is_file() else ())]
+    amounts, unsupported = _amounts(pages, numbers, manifest.get("parameters", {}), beside)
     results_id = read_json(folder / RESULTS).get("run_id")
     ids = {"run_id of the manifest": run_id_of(manifest), f"run_id of {RESULTS}": results_id}
     wrong = [f"{what}: {found}" for what, found in ids.items() if found != manifest.get("run_id")]
@@ -204,10 +207,13 @@ def _sentences(path: Path) -> list[str]:
 
 
 def _amounts(
-    pages: Mapping[str, list[str]], numbers: Numbers, parameters: Mapping[str, Any]
+    pages: Mapping[str, list[str]], numbers: Numbers, parameters: Mapping[str, Any], beside: list[float]
 ) -> tuple[int, list[str]]:
-    """How many amounts (dollars, percentages, decimals) in sentences a result rounds to, and the others."""
-    known = sorted({abs(float(v)) for v in _known(numbers, parameters)})
+    """How many amounts (dollars, percentages, decimals) in sentences a result rounds to, and the others.
+
+    beside: numbers of the saved evaluation that have no name in results.json, and the published yardstick.
+    """
+    known = sorted({abs(float(v)) for v in itertools.chain(_known(numbers, parameters), beside)})
     found, missing = 0, []
     for page, sentences in pages.items():
         for sentence, match in ((s, m) for s in sentences for m in _AMOUNT.finditer(s)):
@@ -245,6 +251,17 @@ def _known(numbers: Numbers, parameters: Mapping[str, Any]) -> Iterator[float]:
     for value in itertools.chain(parameters.values(), _NOT_RESULTS):
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             yield value
+
+
+def _numbers(saved: Any) -> Iterator[float]:
+    """Every number in a document, however deep."""
+    if isinstance(saved, Mapping):
+        saved = list(saved.values())
+    if isinstance(saved, list):
+        for item in saved:
+            yield from _numbers(item)
+    elif isinstance(saved, (int, float)) and not isinstance(saved, bool):
+        yield float(saved)
 
 
 def _is_known(text: str, known: list[float]) -> bool:
