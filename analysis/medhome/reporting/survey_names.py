@@ -36,11 +36,24 @@ SURVEYS: tuple[Table, ...] = (
         {
             "members_treated": MEMBERS,
             "members_comparison": MEMBERS,
+            **{
+                f"{arm}_{period}": Column("", "exact", 4, f"members_{arm}")
+                for arm in ("treated", "comparison")
+                for period in ("baseline", "performance")
+            },
             "estimate": Column("", "estimate", 4, "members_treated"),
+            "baseline_share": Column("share", "estimate", 4, "members_treated"),
+            "ratio": Column("ratio", "estimate", 4, "members_treated"),
             "p_holm": Column("probability", "estimate", 4, "members_treated"),
             "p_bh": Column("probability", "estimate", 4, "members_treated"),
         },
     ),
-    Table("surveys.left_out", "surveys.left_out", ("instrument", "reason"), {"members": _ANSWERED}, "why"),
+    Table(
+        "surveys.left_out",
+        "surveys.left_out",
+        ("instrument", "reason"),
+        {"members": _ANSWERED, "answers": Column("answers", "exact", 0, "members")},
+        "why",
+    ),
     Table("surveys.case_mix", "surveys.case_mix", ("instrument",)),
 )
