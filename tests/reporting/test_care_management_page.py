@@ -60,6 +60,10 @@ def test_the_warning_stands_before_the_effect_by_risk_at_the_baseline():
     assert row["estimate"] < 0 and shown in text
     assert "Effect by risk at the baseline, care-managed or not" in text
     assert "Not an effect" in text
+    few = where().groups.assign(lo95=np.nan, hi95=np.nan)
+    assert "too few members or organisations for an interval" in words.high_risk_in_words(
+        dataclasses.replace(where(), groups=few)
+    )
     without = care_management_and_cost(report(where=Where())).text
     assert "was not estimated" in without and "must not be compared" in without
 

@@ -83,14 +83,15 @@ def _complement(whole: pd.DataFrame, hidden: pd.DataFrame, stage: str, floor: in
     rows = [r for r in whole.index if whole.loc[r, stage] > 0]
     gone = [r for r in rows if hidden.loc[r, stage]]
     left = sorted(set(rows) - set(gone), key=lambda r: (whole.loc[r, stage], r))
-    while gone and left and not _safe(whole.loc[gone, list(STAGES)].sum(), len(gone), stage, floor):
+    while gone and left and not _safe(whole.loc[gone, list(STAGES)].sum(), stage, floor):
         gone.append(left.pop(0))
         hidden.loc[gone[-1], stage] = True
 
 
-def _safe(sums: pd.Series, rows: int, stage: str, floor: int) -> bool:
+def _safe(sums: pd.Series, stage: str, floor: int) -> bool:
+    """Whether what the hidden rows have together may be told; one alone never may, or it were not hidden."""
     others = (abs(sums[stage] - sums[s]) for s in STAGES if s != stage)
-    return rows >= 2 and sums[stage] >= floor and not any(_few(d, floor) for d in others)
+    return sums[stage] >= floor and not any(_few(d, floor) for d in others)
 
 
 def _months(whole: pd.DataFrame, floor: int) -> pd.DataFrame:

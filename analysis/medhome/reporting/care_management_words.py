@@ -103,9 +103,9 @@ def high_risk_in_words(found: Where) -> str:
     if not rows or absent(rows[0]["estimate"]):
         return "The effect on members at high risk at the baseline was not estimated, or is withheld."
     row = rows[0]
-    within = (
-        f" (95% interval {interval(row['lo95'], row['hi95'])})" if not absent(row["lo95"]) else ""
-    )
+    within = f" (95% interval {interval(row['lo95'], row['hi95'])})"
+    if absent(row["lo95"]):
+        within = " (too few members or organisations for an interval)"
     return (
         "Whether care management pays can be asked of members at high risk by what was known at the "
         "baseline, in both arms, worked with or not: among them cost changed by "
