@@ -874,7 +874,7 @@ def care_management(**of_a_practice: float) -> CareManagement:
     doses = [
         {"band": band, "label": label, "members": n, "share": n / sums[3], "engaged_member_months": 18 * n,
          "contacts": c, "expected_pmpm": 950.0}
-        for band, label, n, c in (("none", "None", 14.0, 0.0), ("to-0.5", "Up to 0.5", 30.0, 200.0),
+        for band, label, n, c in (("none", "No contact", 14.0, 0.0), ("to-0.5", "Up to 0.5", 30.0, 200.0),
                                   ("above-0.5", "Above 0.5", sums[3] - 44.0, 220.0))
     ]  # fmt: skip
     notes = [

@@ -146,7 +146,7 @@ def test_the_study_says_which_events_make_a_stage():
     other = found(spec)
     assert other.stages["members"].tolist() == [7, 5, 5, 3]  # C's attempt is a contact, B's contact engages
     assert other.practices["contacts"].tolist() == [1, 1, 0]
-    assert other.doses["label"].tolist() == ["None", "Up to 0.5", "Above 0.5"]
+    assert other.doses["label"].tolist() == ["No contact", "Up to 0.5", "Above 0.5"]
 
 
 def test_a_practice_that_starts_later_counts_later():

@@ -266,8 +266,8 @@ def _bands(ends: list[float]) -> list[tuple[str, str]]:
     """Ids and labels of the bands of dose.
 
     >>> [label for _name, label in _bands([0.5, 1.0])]
-    ['None', 'Up to 0.5', 'Above 0.5, up to 1', 'Above 1']
+    ['No contact', 'Up to 0.5', 'Above 0.5, up to 1', 'Above 1']
     """
-    named = [("none", "None"), (f"to-{ends[0]:g}", f"Up to {ends[0]:g}")]
+    named = [("none", "No contact"), (f"to-{ends[0]:g}", f"Up to {ends[0]:g}")]
     named += [(f"to-{b:g}", f"Above {a:g}, up to {b:g}") for a, b in pairwise(ends)]
     return [*named, (f"above-{ends[-1]:g}", f"Above {ends[-1]:g}")]
