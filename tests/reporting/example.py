@@ -1451,7 +1451,10 @@ def evaluation(**parts) -> Evaluation:
     found = Evaluation(
         study_id=study.id,
         fingerprint=study.fingerprint,
-        periods={"baseline_first": "2006-06", "through": "2010-03"},
+        periods={
+            "baseline_first": "2006-06", "baseline_last": "2008-05", "start": "2008-06",
+            "through": "2010-03", "paid_through": "2010-06",
+        },
         attrition=attrition(),
         quality=quality(),
         cohort=cohort(),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ import pandas as pd
 
 from medhome.reporting.care_management_gate import release_care_management
 from medhome.reporting.comparison_gate import release_comparison
+from medhome.reporting.counted import ABOVE, DROPPED, PEOPLE
+from medhome.reporting.derivable import withhold_derivable
 from medhome.reporting.employer_gate import release_employers
 from medhome.reporting.measure_gate import release_measures
 from medhome.reporting.member_cost_gate import release_member_costs
@@ -34,22 +36,7 @@ from medhome.study.problems import DisclosureRefused
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation, frames
 
 FLOW = ("members", "member_months", "allowed_usd")
-DROPPED = "_dropped"
-ABOVE = "members_above"
 PARTS_OF_MEMBERS = (ABOVE, "without_history", "without_score")
-PEOPLE: Mapping[str, Callable[[str], bool]] = {
-    "members": lambda column: not column.endswith(DROPPED),
-    "members_dropped": lambda column: column.endswith(DROPPED),
-    ABOVE: lambda column: column.startswith("above_"),
-    "count": lambda column: True,
-    "zero_lines": lambda column: column == "zero_share",
-    "without_history": lambda column: column.endswith("_without_history"),
-    "without_score": lambda column: column.endswith("_without_score"),
-}
-"""Counts of people or of rows, and which of the columns that rest on a frame's counts rest on those.
-
-Lines of claims in the reconciliation are withheld with their dollars by `reconciliation_gate`.
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +128,9 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
     rules = parts["quality"].rules.drop(columns="examples", errors="ignore")
     parts["quality"] = dataclasses.replace(parts["quality"], rules=rules)
     parts = {name: _withhold_sample_sizes(part, floor) for name, part in parts.items()}
-    audit(flow, floor)
+    released, others = withhold_derivable(dataclasses.replace(evaluation, **parts), evaluation, floor)
+    secondary += others
+    audit(released.attrition.frame, floor)
     gate = Gate(
         policy=f"cms-{floor}",
         floor=floor,
@@ -149,7 +138,7 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
         cells_secondary=secondary,
         audit="passed",
     )
-    return dataclasses.replace(evaluation, **parts), gate
+    return released, gate
 
 
 def release_quality(quality: DataQuality, floor: int) -> DataQuality:

@@ -144,6 +144,7 @@ MEMBER_COSTS: tuple[Table, ...] = (
             "recalibrated_ratio": _RATIO,
         },
         label="family",
+        arm="treated",
     ),
 )
 

@@ -28,6 +28,7 @@ PAYMENT: tuple[Table, ...] = (
             "earned_usd": Column(USD, "estimate", 0, "members"),
         },
         label="why",
+        arm="treated",
     ),
     Table(
         "payment.year",

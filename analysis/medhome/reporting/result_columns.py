@@ -25,13 +25,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """How one frame becomes numbers: the words of the names, and the columns with values."""
+    """How one frame becomes numbers: the words of the names, and the columns with values.
+
+    arm: whose members it counts, where no column says it.
+    """
 
     prefix: str
     frame: str
     keys: tuple[str, ...]
     columns: Mapping[str, Column] = field(default_factory=dict)
     label: str = "label"
+    arm: str = ""
 
 
 MEMBERS = Column("members", "count")

@@ -183,6 +183,7 @@ TABLES: tuple[Table, ...] = (
             "actual_pmpm": Column(PMPM, "estimate", 2, "members"),
             "comparison_pmpm": Column(PMPM, "estimate", 2, "members"),
         },
+        arm="treated",
     ),
     Table("did.method", "did.methods", ("method",), {"estimate": Column(PMPM, "estimate", 2)}),
     Table(
@@ -196,6 +197,7 @@ TABLES: tuple[Table, ...] = (
             "band_lo": Column(PMPM, "simulated", 2, "members"),
             "band_hi": Column(PMPM, "simulated", 2, "members"),
         },
+        arm="treated",
     ),
     Table("did.variance", "did.variance_shares", ("source",), {"share": Column("share", "estimate", 3)}),
     Table(
@@ -217,6 +219,7 @@ TABLES: tuple[Table, ...] = (
             **{name: Column(PMPM, "estimate", 2, "members") for name in NET_BY_YEAR[:4]},
             "net_p": Column("probability", "estimate", 3, "members"),
         },
+        arm="treated",
     ),
     Table(
         "completion",
