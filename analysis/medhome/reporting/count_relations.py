@@ -54,16 +54,18 @@ def relations(found: Sequence[Counted], floor: int) -> list[Relation]:
 def nested(found: Sequence[Counted], floor: int) -> list[Nested]:
     """Parts of a whole that lack few: of the same row, or of an arm's members in the same months or more."""
     everyone = {c.arm: c for c in found if c.place[0] == "cohort.members"}
-    wholes: dict[tuple[str, Span | None], Counted] = {}
-    for one in found:
-        if one.unit == "people" and set(one.words) == {"arm"} and one.place[0] != _FLOW:
-            known = wholes.get((one.arm, one.span), one)
-            wholes[one.arm, one.span] = one if one.value > known.value else known
-    wholes = {
-        (arm, span): c
-        for (arm, span), c in wholes.items()
-        if arm in everyone and (span is not None or c.value == everyone[arm].value)
-    } | {(arm, None): c for arm, c in everyone.items()}
+    timed = [
+        c for c in found if c.unit == "people" and set(c.words) == {"arm"} and c.place[0] != _FLOW and c.span
+    ]
+    wholes: dict[tuple[str, Span | None, float], Counted] = {
+        (arm, None, c.value): c for arm, c in everyone.items()
+    }
+    for one in timed:
+        inside = (
+            c.value for c in timed if c.arm == one.arm and _within(c.span, one.span) and c.span != one.span
+        )
+        if one.value >= max(inside, default=0.0):
+            wholes.setdefault((one.arm, one.span, one.value), one)
     people = [c for c in found if c.unit == "people" and c.arm in everyone]
     beyond = {c.place[0] for c in people if c.value > everyone[c.arm].value} | {_FLOW}
     pairs = list(_same_row(found))
@@ -71,7 +73,7 @@ def nested(found: Sequence[Counted], floor: int) -> list[Nested]:
         if one.place[0] not in beyond:
             pairs += [
                 Nested(one, whole)
-                for (arm, span), whole in wholes.items()
+                for (arm, span, _value), whole in wholes.items()
                 if arm == one.arm and _within(one.span, span) and one.place != whole.place
             ]
     return [p for p in pairs if 0 < p.whole.value - p.part.value < floor]

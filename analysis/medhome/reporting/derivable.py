@@ -143,6 +143,8 @@ class Reader:
     def exposed(self) -> list[Exposed]:
         """The small counts that are shown or follow from what is shown."""
         small = [c for c in self.counts if c.unit != MEMBER_MONTHS and 0 < abs(c.value) < self.floor]
+        safe = self._programme.large_together({c.place for c in small if c.value > 0}, self.floor)
+        small = [c for c in small if c.place not in safe]
         found = [Exposed(c) for c in small if self._follows({c.place: math.copysign(1.0, c.value)})]
         return found + [
             Exposed(n.part, n.whole)
@@ -247,9 +249,22 @@ class _Programmes:
             apart[self._component[place]][place] = factors[place]
         return most + sum(self._solve(number, mine) for number, mine in apart.items())
 
-    def _solve(self, number: int, mine: Mapping[Place, float]) -> float:
-        from scipy.optimize import linprog
+    def large_together(self, small: set[Place], floor: int) -> set[Place]:
+        """Those of the small counts of which all that hang together could reach the floor at once."""
+        safe: set[Place] = set()
+        for number, places in self._places.items():
+            mine = small & places
+            if not mine:
+                continue
+            at, bounds, exact, exact_is, most, most_is = self._system(number)
+            raised = list(bounds)
+            for place in mine:
+                raised[at[place]] = (float(floor), math.inf)
+            found = _programme(np.zeros(len(at)), raised, exact, exact_is, most, most_is)
+            safe |= mine if found.status == 0 else set()
+        return safe
 
+    def _solve(self, number: int, mine: Mapping[Place, float]) -> float:
         known = self.reader.solved
         key = (self._places[number], tuple(sorted(mine.items())))
         if key in known:
@@ -258,15 +273,7 @@ class _Programmes:
         goal = np.zeros(len(at))
         for place, factor in mine.items():
             goal[at[place]] = -factor
-        found = linprog(
-            goal,
-            A_ub=most if len(most_is) else None,
-            b_ub=most_is if len(most_is) else None,
-            A_eq=exact if len(exact_is) else None,
-            b_eq=exact_is if len(exact_is) else None,
-            bounds=bounds,
-            method="highs",
-        )
+        found = _programme(goal, bounds, exact, exact_is, most, most_is)
         # Without an optimum nothing is known of this end: there is none.
         known[key] = -found.fun if found.status == 0 else math.inf
         return known[key]
@@ -300,3 +307,24 @@ class _Programmes:
         exact, most = ((np.array(rows[kind]), np.array(is_[kind])) for kind in (True, False))
         self._systems[number] = (at, bounds, *exact, *most)
         return self._systems[number]
+
+
+def _programme(
+    goal: np.ndarray,
+    bounds: list[tuple[float, float]],
+    exact: np.ndarray,
+    exact_is: np.ndarray,
+    most: np.ndarray,
+    most_is: np.ndarray,
+) -> Any:
+    from scipy.optimize import linprog  # of the tables' audit alone: pages are drawn without it
+
+    return linprog(
+        goal,
+        A_ub=most if len(most_is) else None,
+        b_ub=most_is if len(most_is) else None,
+        A_eq=exact if len(exact_is) else None,
+        b_eq=exact_is if len(exact_is) else None,
+        bounds=bounds,
+        method="highs",
+    )
