@@ -22,7 +22,7 @@ _FLOW = "attrition.frame"
 _RECONCILED = ("quality.waterfall", "quality.reconciliation")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Relation:
     """A sum of counts, each times its factor, that a reader knows to be zero (``exact``) or at most zero."""
 

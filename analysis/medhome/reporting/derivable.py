@@ -174,7 +174,7 @@ class Reader:
         seen, edge = set(exposed.places), [exposed.count.place]
         near, bounding = self._told_elsewhere(edge[0]), list[Place]()
         while not near and edge:
-            around = {id(r): r for place in edge for r in self.touching[place]}.values()
+            around = list(dict.fromkeys(r for place in edge for r in self.touching[place]))
             for relation in sorted(around, key=self._tightness):
                 told = [p for p in relation.factors if p not in seen and self._may_go(p)]
                 if told and relation.exact:
@@ -287,7 +287,7 @@ class _Programmes:
         rows: dict[bool, list[np.ndarray]] = {True: [], False: []}
         is_: dict[bool, list[float]] = {True: [], False: []}
         seen: set[tuple] = set()
-        for relation in {id(r): r for p in places for r in reader.touching[p]}.values():
+        for relation in dict.fromkeys(r for p in places for r in reader.touching[p]):
             row, told = np.zeros(len(places)), 0.0
             for place, factor in relation.factors.items():
                 if place in at:
