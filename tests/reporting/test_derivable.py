@@ -54,9 +54,10 @@ def hidden_organizations(study, *rows: int):
 
 
 def exposed(whole_study, released) -> set[str]:
+    """The organisations whose members follow."""
     reader = Reader(whole_study, FLOOR)
     reader.reads(released)
-    return {one.count.words.get("organization", one.count.place[0]) for one in reader.exposed()}
+    return {one.count.words["organization"] for one in reader.exposed() if "organization" in one.count.words}
 
 
 def test_two_withheld_counts_that_are_eleven_together_are_both_below_eleven(study):

@@ -22,12 +22,15 @@ from medhome.study.results import Evaluation
 
 OF_NOBODY = frozenset(
     (
-        *("practices", "organizations", "waves", "months", "quarters", "years", "rows"),
-        *("draws", "specifications", "assignments", "measures", "items"),
+        *("practices", "organizations", "waves", "months", "quarters", "years", "periods"),
+        *("rows", "draws", "specifications", "assignments", "measures", "items"),
     )
 )
 """Units of counts that count no people and nothing that people had."""
-_PEOPLE = {"members": "people", "people": "people", "claim lines": "lines"}
+_PEOPLE = {
+    **dict.fromkeys(("members", "people", "people asked", "respondents"), "people"),
+    "claim lines": "lines",
+}
 _NAMES_OF_MORE = ("arm", "dimension", "kind", "stratum", "period")
 _TIME = ("month", "quarter", "year", "period", "first_month", "last_month", "months", "step")
 ARMS = ("treated", "comparison")
