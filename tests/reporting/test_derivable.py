@@ -13,6 +13,7 @@ from medhome.reporting import counted
 from medhome.reporting.derivable import Reader, withhold_derivable
 from medhome.reporting.disclosure import release
 from medhome.reporting.result_columns import Column, Table
+from medhome.study.care_management_results import CareManagement
 from medhome.study.member_cost_results import MemberCosts
 from medhome.study.problems import DisclosureRefused
 from medhome.study.results import Cohort
@@ -24,7 +25,7 @@ MEMBERS = {"treated": 18_850, "comparison": 1245}
 
 @pytest.fixture(scope="module")
 def study():
-    return whole()
+    return whole(care_management=CareManagement())
 
 
 def with_organizations(study, **members: int):
