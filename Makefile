@@ -6,6 +6,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 TESTS  ?=
 REPORT := reports/demo/2010-03
+KEPT   := reports/released/demo
 
 # Everything that a number of the demonstration depends on.
 CODE      := $(shell find analysis/medhome -type f -not -path '*/__pycache__/*' -not -path '*/.*')
@@ -15,7 +16,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help env demo test lint screenshots lock clean
+.PHONY: help env demo released test lint screenshots lock clean
 
 help:  ## list the verbs
 	@echo "make VERB, where VERB is one of"
@@ -60,6 +61,15 @@ data/.demo: $(VENV)/.made $(SIMULATOR)
 reports/.demo: $(VENV)/.made data/.demo $(CODE) $(NOTEBOOKS) analysis/studies/demo.toml
 	$(BIN)/medhome run analysis/studies/demo.toml --data data/demo --out reports
 	@touch $@
+
+# What a visitor sees before installing anything: the first page and the results, with what they are held against.
+released: demo  ## keep the demonstration's first page and results in reports/released/demo
+	rm -rf build/released
+	$(BIN)/medhome release $(REPORT) --out build/released
+	mkdir -p $(KEPT)
+	for file in index.html results.json manifest.json disclosure.json; do \
+	  cp build/released/demo/2010-03/$$file $(KEPT)/$$file || exit 1; done
+	$(BIN)/medhome verify $(KEPT) --manifest-only
 
 test: env  ## the tests, the linter, the type checker and the layers
 	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from medhome.reporting import cohort_exhibits
 from medhome.reporting.disclosure import audit, release, release_flow, small
+from medhome.study.care_management_results import CareManagement
 from medhome.study.member_cost_results import MemberCosts
 from medhome.study.problems import DisclosureRefused
 from medhome.study.results import Attrition, Cohort
@@ -70,6 +71,7 @@ def whole(**parts):
     base = evaluation(
         cohort=dataclasses.replace(counted, organizations=full),
         attrition=Attrition(frame=flow(500, 400, 300)),
+        care_management=CareManagement(),
     )
     return dataclasses.replace(base, **parts)
 
