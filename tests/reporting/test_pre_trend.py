@@ -18,7 +18,7 @@ from medhome.study.wave_results import Waves
 def test_the_page_tells_what_would_have_been_found_and_no_verdict():
     text = pages.before_the_start(report()).text
     assert "The smallest difference of slopes found with 80% power is $17.70 PMPM per year." in text
-    assert "In 12 of 41 ways of giving the program's label" in text
+    assert "can be given to as many organisations in 41 ways. In 12 of them, the actual one included" in text
     assert "p = 0.29, at best 0.024" in text
     assert "have p = 0.56; a straight drift of $21.40 PMPM per year would have been found" in text
     assert "7 periods for 1 organisation in the smaller arm" in text

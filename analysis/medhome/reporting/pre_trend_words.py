@@ -42,9 +42,10 @@ def jointly(tests: pd.DataFrame, periods: str) -> list[str]:
         if row["test"] == "exchange":
             rank, ways = round(row["p"] / row["smallest_p"]), round(1 / row["smallest_p"])
             sentences.append(
-                f"In {count(rank)} of {count(ways)} ways of giving the program's label to as many "
-                f"organisations, the actual one among them, the {n} {periods} differ at least as much, for "
-                f"their variance, as they do: p = {p}, at best {p_value(row['smallest_p'])}."
+                f"The program's label can be given to as many organisations in {count(ways)} ways. In "
+                f"{count(rank)} of them, the actual one included, the {n} {periods} lie at least as far from "
+                f"the base, measured by their variance, as in the actual one: p = {p}, at best "
+                f"{p_value(row['smallest_p'])}."
             )
         elif row["test"] == "shocks":
             sentences.append(
