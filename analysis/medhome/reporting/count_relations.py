@@ -94,11 +94,12 @@ def _sums(found: Sequence[Counted], floor: int) -> Iterator[Relation]:
     by_value: dict[tuple[str, Span | None, float], list[Counted]] = defaultdict(list)
     columns: dict[tuple[str, str], list[Counted]] = defaultdict(list)
     for one in found:
-        by_value[one.unit, one.span, round(one.value, 6)].append(one)
+        if one.value:
+            by_value[one.unit, one.span, round(one.value, 6)].append(one)
         columns[one.place[0], one.place[2]].append(one)
     for same in by_value.values():
         for a, b in itertools.combinations(same, 2):
-            if a.value and (a.words.items() <= b.words.items() or b.words.items() <= a.words.items()):
+            if a.words.items() <= b.words.items() or b.words.items() <= a.words.items():
                 yield Relation({a.place: 1.0, b.place: -1.0})
     for rows in columns.values():
         names = sorted({w for c in rows for w in c.words} - {*_NOT_SUMMED})
