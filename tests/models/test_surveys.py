@@ -84,6 +84,19 @@ def test_weights_count_in_any_unit():
     pd.testing.assert_frame_equal(once, often, check_exact=False, rtol=1e-9)
 
 
+def test_sampling_rests_on_the_weighted_part_of_each_respondent():
+    """T has weights 1 and 3 before, 2, 1 and 1 after, of which 1, then 2 and 1, are in the top box."""
+    spec = study()
+    (one,) = surveys.scores(given(SOON).answers, spec.surveys.known["own"])
+    cells, *_ = surveys.collapse(one, pd.DataFrame(index=one.frame.index), spec.surveys.known["own"], spec)
+    mean = sum(row[4] for row in SOON) / len(SOON)
+    row = cells.organizations.set_index("organization_id").loc["T"]
+    sums = [row[name] * mean for name in ("n0", "d0", "n1", "d1")]
+    assert_allclose(sums, [1, 4, 3, 4], rtol=1e-5)
+    squares = [row[name] * mean**2 for name in ("n0n0", "d0d0", "n1n1", "n1d1", "n0n1")]
+    assert_allclose(squares, [1, 10, 5, 5, 0], rtol=1e-5)
+
+
 def test_a_composite_is_the_mean_of_what_a_respondent_answered():
     """Top in both 1, in one of two 1/2, in one alone 1: the treated go from 1/2 to (1 + 1/2 + 1)/3."""
     rows = [("T", 0, "soon", "3", 1, "t1"), ("T", 0, "kind", "no", 1, "t1")]
