@@ -978,7 +978,8 @@ def surveys() -> Surveys:
     left = {"instrument": patients, "label": labels[patients], "reason": "not_answered",
             "why": LEFT_OUT["not_answered"], "members": 40, "answers": 52}  # fmt: skip
     frames = {"responses": responses, "items": items, "effects": effects}
-    frames |= {"case_mix": [mix], "left_out": [left]}
+    late = left | {"reason": "outside_waves", "why": LEFT_OUT["outside_waves"], "members": 25, "answers": 30}
+    frames |= {"case_mix": [mix], "left_out": [left, late]}
     kinds = SURVEY_KINDS
     return Surveys(
         **{n: pd.DataFrame(rows)[list(kinds[n])].astype(kinds[n]) for n, rows in frames.items()}, given=True

@@ -218,7 +218,7 @@ def test_shares_of_few_people_are_withheld():
 
 
 def test_every_declared_count_is_withheld_when_small_and_what_rests_on_it_too():
-    base = whole()
+    base = whole(care_management=evaluation().care_management)
     for name in base.PARTS:
         part = getattr(base, name)
         for field, counts in getattr(part, "COUNTS", {}).items():
