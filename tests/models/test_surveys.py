@@ -87,7 +87,7 @@ def test_weights_count_in_any_unit():
 def test_sampling_rests_on_the_weighted_part_of_each_respondent():
     """T has weights 1 and 3 before, 2, 1 and 1 after, of which 1, then 2 and 1, are in the top box."""
     spec = study()
-    (one,) = surveys.scores(given(SOON).answers, spec.surveys.known["own"])
+    one, *_ = surveys.scores(given(SOON).answers, spec.surveys.known["own"])
     cells, *_ = surveys.collapse(one, pd.DataFrame(index=one.frame.index), spec.surveys.known["own"], spec)
     mean = sum(row[4] for row in SOON) / len(SOON)
     row = cells.organizations.set_index("organization_id").loc["T"]
