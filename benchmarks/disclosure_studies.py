@@ -233,7 +233,7 @@ def _where(people: pd.DataFrame, here: np.ndarray) -> Where:
         rows.append(
             {"dimension": dimension, "group": group, "label": group, **n, "member_months": float(treated)}
         )
-    return Where(groups=pd.DataFrame(rows).reindex(columns=list(KINDS["groups"])).fillna({"why": ""}))
+    return Where(groups=pd.DataFrame(rows).reindex(columns=list(KINDS["groups"])).astype(KINDS["groups"]))
 
 
 def _measures(draw: np.random.Generator, people: pd.DataFrame, here: np.ndarray) -> Measures:

@@ -134,10 +134,14 @@ class Reader:
                 self.touching[place].append(relation)
         self.hidden: set[Place] = set()
         self.solved: dict[tuple, float] = {}
+        self._safe: set[tuple] = set()
 
     def reads(self, released: Evaluation) -> None:
-        """Look at what is shown now."""
+        """Look at what is shown now. What a reader cannot know, nobody learns from less."""
+        hidden = self.hidden
         self.hidden = {c.place for c in self.counts if not shown(released, c.place)}
+        if not hidden <= self.hidden:
+            self._safe.clear()
         self._programme = _Programmes(self)
 
     def exposed(self) -> list[Exposed]:
@@ -158,10 +162,14 @@ class Reader:
 
     def _follows(self, factors: Mapping[Place, float]) -> bool:
         """Whether this sum is known to lie between 1 and the floor."""
-        turned = {place: -factor for place, factor in factors.items()}
-        if self.most(factors) > self.floor - 0.5:
+        asked = tuple(sorted(factors.items()))
+        if asked in self._safe:
             return False
-        return -self.most(turned) > 0.5
+        turned = {place: -factor for place, factor in factors.items()}
+        follows = self.most(factors) < self.floor - 0.5 and -self.most(turned) > 0.5
+        if not follows:
+            self._safe.add(asked)
+        return follows
 
     def next(self, exposed: Exposed) -> list[Place]:
         """The numbers to withhold next: of those from which it follows, the ones that tell least."""

@@ -163,14 +163,14 @@ def _cause(row: dict[Any, Any], parameters: bool, same_files: bool) -> str | Non
     """Why a month differs; None when it does not."""
     names = ("claim_lines", "allowed_usd", "member_months")
     pairs = {n: (row[f"{n}_old"], row[f"{n}_new"]) for n in names}
-    if any(absent(v) for pair in pairs.values() for v in pair):
-        both_withheld = all(absent(v) for pair in pairs.values() for v in pair)
-        return None if both_withheld else WITHHELD
+    # What both reports withhold cannot be compared; what both show can, and dollars are enough for claims.
+    told = {n: pair for n, pair in pairs.items() if not all(absent(v) for v in pair)}
+    if any(absent(v) for pair in told.values() for v in pair):
+        return WITHHELD
+    moved = {n: abs(old - new) for n, (old, new) in told.items()}
     # Dollars are whole cents: what differs by less is the rounding of a sum of floats.
-    claims = pairs["claim_lines"][0] != pairs["claim_lines"][1] or (
-        abs(pairs["allowed_usd"][0] - pairs["allowed_usd"][1]) >= 0.005
-    )
-    membership = abs(pairs["member_months"][0] - pairs["member_months"][1]) > 1e-9
+    claims = moved.get("claim_lines", 0.0) > 0 or moved.get("allowed_usd", 0.0) >= 0.005
+    membership = moved.get("member_months", 0.0) > 1e-9
     if not claims and not membership:
         return None
     causes = []
