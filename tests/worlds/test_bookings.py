@@ -1,6 +1,7 @@
-"""What was booked by a lag is what the rules keep with that run-out: 16 of 64 combinations of choices.
+"""What was booked by a lag is what the rules keep with that run-out: 8 of 64 combinations of choices.
 
-Every choice on copies, repeated totals and capitation meets every other; the months of claims take turns.
+Each two choices on copies, repeated totals and capitation meet; the months of claims take turns. With
+``--exhaustive`` every three of them meet.
 """
 
 from __future__ import annotations
@@ -104,11 +105,19 @@ MONTHS = (("admission", "start"), ("split_by_day", "start"), ("admission", "end"
 RULES = itertools.product(
     ("drop", "keep"), ("lines", "header"), ("as_paid", "shadow_price", "add_payment", "exclude")
 )
-CHOICES = [(*rule, MONTHS[(n + n // 4) % 4]) for n, rule in enumerate(RULES)]
+CHOICES = [
+    pytest.param(
+        (*rule, MONTHS[(n + n // 4) % 4]),
+        id="-".join((*rule, *MONTHS[(n + n // 4) % 4])),
+        # The first two and the third together are even: each two of them still take all their pairs.
+        marks=() if (n // 8 + n // 4 + n) % 2 == 0 else pytest.mark.exhaustive,
+    )
+    for n, rule in enumerate(RULES)
+]
 """Each rule on copies, totals and capitation, and with each the months in turn (all 64 pass, but slowly)."""
 
 
-@pytest.mark.parametrize("choice", CHOICES, ids=lambda c: "-".join((*c[:3], *c[3])))
+@pytest.mark.parametrize("choice", CHOICES)
 def test_the_cut_s_diagonal_is_the_cost_that_counts(inputs, choice):
     duplicates, header, capitation, (stays, month) = choice
     spec = small_world.study(
