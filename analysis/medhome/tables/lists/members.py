@@ -25,15 +25,11 @@ from medhome.tables.bookings import day_number, is_denied
 from medhome.tables.engine import fetch
 from medhome.tables.lists import since
 from medhome.tables.measures.counting import Members
-from medhome.tables.measures.definitions import code_lists
-from medhome.tables.measures.lines import day_of, fills, medical_lines
+from medhome.tables.measures.evaluation import care_between
+from medhome.tables.measures.lines import day_of
 from medhome.tables.measures.use_of_care import Care
-from medhome.tables.measures.value_sets import ValueSets
 from medhome.tables.measures.years import ages
 from medhome.tables.populations import with_arm
-
-_LINES = "medhome_list_lines"
-_LONGEST_MONTHS = 120
 
 
 def claims_from(inputs: Mapping[str, Table], day: dt.date) -> dt.date:
@@ -150,25 +146,9 @@ def enrolled_on(eligibility: Table, spec: StudySpec, day: dt.date) -> Table:
 def care_of(
     con: Any, inputs: Mapping[str, Table], members: Members, spec: StudySpec, day: dt.date, data: Path
 ) -> Care:
-    """The care of these members that measures and criteria read."""
+    """The care of these members up to the day that measures and criteria read."""
     month = month_index(day)
-    within = Span(month + 1 - _LONGEST_MONTHS, month + 1)
-    people = members.table.select("person_id")
-    lines = con.create_table(
-        _LINES, medical_lines(inputs, within, spec).semi_join(people, "person_id"), overwrite=True
-    )
-    drugs = fills(inputs, within, spec)
-    if drugs is not None:
-        drugs = drugs.semi_join(people, "person_id").select(*drugs.columns)
-    folder = (data / spec.measures.value_sets) if spec.measures.value_sets else None
-    return Care(
-        medical=lines,
-        drugs=drugs,
-        lists=code_lists(spec),
-        sets=ValueSets(folder),
-        members=members,
-        last_day=day_of(day),
-    )
+    return care_between(con, inputs, members, Span(month, month + 1), day_of(day), spec, data)
 
 
 @dataclass(frozen=True)

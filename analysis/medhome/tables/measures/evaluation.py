@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import ibis
 import numpy as np
@@ -54,7 +55,10 @@ def collapse_measures(
     if not spec.measures.enabled:
         return CollapsedMeasures()
     wanted = chosen(spec)
-    care = care_of(inputs, panel, spec, data)
+    months = spec.periods.analysed
+    members = Members.of(panel, inputs["eligibility"])
+    span, last_day = Span(months[0], months[-1] + 1), day_of(month_end(months[-1]))
+    care = care_between(panel.con, inputs, members, span, last_day, spec, data)
     facts = known.facts(care, inputs)
     unknown = [(m, known.why_unknown(m, care, inputs, facts)) for m in wanted]
     ready = [m for m, why in unknown if not why]
@@ -80,25 +84,35 @@ def collapse_measures(
     )
 
 
-def care_of(inputs: Mapping[str, Table], panel: Panel, spec: StudySpec, data: Path) -> Care:
-    """The care of the cohort that measures read, from lines that stand."""
-    analysed = spec.periods.analysed
-    within = Span(analysed[0] - _LONGEST_MONTHS, analysed[-1] + 1)
-    members = Members.of(panel, inputs["eligibility"])
+def care_between(
+    con: Any,
+    inputs: Mapping[str, Table],
+    members: Members,
+    months: Span,
+    last_day: int,
+    spec: StudySpec,
+    data: Path,
+) -> Care:
+    """The care of these members that measures of these months read, with the longest look-back before them.
+
+    Arguments
+        con: the engine, which keeps the lines of care as a table of its own.
+        months: those that are measured. last_day: up to which care counts.
+    """
+    within = Span(months.first - _LONGEST_MONTHS, months.end)
     people = members.table.select("person_id").distinct()
     lines = medical_lines(inputs, within, spec).semi_join(people, "person_id")
-    lines = panel.con.create_table(_LINES, lines, overwrite=True)
     drugs = fills(inputs, within, spec)
     if drugs is not None:
         drugs = drugs.semi_join(people, "person_id").select(*drugs.columns)
     folder = (data / spec.measures.value_sets) if spec.measures.value_sets else None
     return Care(
-        medical=lines,
+        medical=con.create_table(_LINES, lines, overwrite=True),
         drugs=drugs,
         lists=code_lists(spec),
         sets=ValueSets(folder),
         members=members,
-        last_day=day_of(month_end(analysed[-1])),
+        last_day=last_day,
     )
 
 
