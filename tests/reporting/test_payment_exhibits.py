@@ -85,7 +85,7 @@ def test_the_settlement_statement_is_a_figure_and_a_table_and_no_figure_where_no
     html = pages.settlement_statement(report()).html
     assert 'id="fig-settlement"' in html and "Shared savings of $888,000 are earned" in html
     assert "Year 1: the payer&#x27;s part" in html or "Year 1: the payer's part" in html
-    assert 'aria-label="Settlement of shared savings"' in html
+    assert 'Settlement of shared savings"' in html
     none = payment().settlement.iloc[1:]
     assert payment_figures.settlement_figure(Payment(settlement=none)) is None
     assert "fig-settlement" not in pages.settlement_statement(report(payment=Payment(settlement=none))).html
