@@ -50,6 +50,7 @@ def evaluated(world: Path, folder: Path, population: str, freeze: str = "baselin
     return evaluate.evaluate(read_study(study), world)
 
 
+@pytest.mark.exhaustive
 def test_every_population_gives_an_evaluation(world, tmp_path):
     found = {
         name: evaluated(world, tmp_path, name, freeze)

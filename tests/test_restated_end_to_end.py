@@ -46,7 +46,7 @@ def compared(folder, spec) -> pd.DataFrame:
         return fetch(months.table.select("person_id", "month", "arm"))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_case_21_a_later_extract_restates_february_and_march_by_late_claims(tmp_path, monkeypatch):
     """The early extract has nothing paid after April 2010, so only months within three of May can differ."""
     monkeypatch.setattr("medhome.cli._fixed_environment", lambda: None)
