@@ -110,8 +110,9 @@ def test_no_machine_and_no_unfinished_business_in_the_files():
 
 
 def test_data_and_reports_stay_out_of_the_tree():
-    large = [p.relative_to(ROOT).as_posix() for p in TRACKED if p.stat().st_size > 1_000_000]
-    assert not large
+    released = ROOT / "reports" / "released"  # all numbers of the demonstration, in one file
+    most = {p: 4_000_000 if p.is_relative_to(released) else 1_000_000 for p in TRACKED}
+    assert not [p.relative_to(ROOT).as_posix() for p, limit in most.items() if p.stat().st_size > limit]
     kept = [p.relative_to(ROOT).as_posix() for p in TRACKED if p.is_relative_to(ROOT / "reports")]
     assert all(name == "reports/.gitkeep" or name.startswith("reports/released/") for name in kept), kept
 
