@@ -131,6 +131,27 @@ def test_nested_measures_and_composites_do_not_give_a_count_away():
     assert not pd.isna(rates["follow_up_7", "treated", "baseline"])
 
 
+def test_a_share_with_few_left_over_is_withheld_and_a_rate_per_time_is_not():
+    """18 of 19 open gaps closed leave one person's open, though 18 people are enough to be told."""
+    found = measures()
+    gaps = found.gaps.assign(members=19, members_with=19)
+    mine = (gaps["arm"] == "treated") & (gaps["period"] == "baseline")
+    gaps.loc[mine, ["denominator", "events", "rate"]] = [19.0, 18.0, 18 / 19]
+    rates = found.rates.assign(members=400, members_with=400)
+    place = (rates["arm"] == "treated") & (rates["period"] == "performance")
+    rates.loc[place & (rates["measure"] == "readmissions"), ["denominator", "events"]] = [300.0, 8.0]
+    rates.loc[place & (rates["measure"] == "emergency_visits"), ["denominator", "events"]] = [20.0, 12.0]
+    found = dataclasses.replace(found, gaps=gaps, rates=rates)
+    released, _ = release_measures(found, found, 11)
+    told = ["members", "members_with", "denominator", "events", "rate"]
+    assert released.gaps.loc[mine, told].isna().all(axis=None)
+    assert released.gaps.loc[~mine, told].notna().all(axis=None)
+    shown = released.rates.set_index(["measure", "arm", "period"])
+    assert shown.loc[("readmissions", "treated", "performance"), told].isna().all()
+    assert shown.loc[("emergency_visits", "treated", "performance"), "events"] == 12.0
+    assert released.effects.set_index("measure").loc["readmissions", ["estimate", "p"]].isna().all()
+
+
 def test_measures_are_named_and_saved_and_an_older_report_has_none(tmp_path):
     whole = evaluation(measures=measures())
     named = numbers(whole, asked())

@@ -48,9 +48,16 @@ def release_measures(released: Measures, whole: Measures, floor: int) -> tuple[M
 
 
 def _hidden(full: pd.DataFrame, floor: int) -> pd.Series:
-    """Rows to be withheld: few people in the denominator, with an event, or without one."""
+    """Rows to be withheld: few people in the denominator, with an event, or without one.
+
+    Where a row is a share, its denominator counts people of each year, gaps, discharges or fills, and a
+    reader subtracts: 18 of 19 gaps closed leave one person's open.
+    """
     members, with_event = full["members"].astype(float), full["members_with"].astype(float)
     hide = _few(members, floor) | _few(with_event, floor) | _few(members - with_event, floor)
+    shares = full["unit"] == "share" if "unit" in full else pd.Series(True, index=full.index)
+    had, of = full["events"].astype(float), full["denominator"].astype(float)
+    hide |= shares & (_few(of, floor) | _few(had, floor) | _few(of - had, floor))
     for part, all_of in NESTED:
         some = full[full["measure"] == part].set_index(KEYS[1:])["members_with"]
         for row in full.index[full["measure"] == all_of]:
@@ -66,4 +73,5 @@ def _hidden(full: pd.DataFrame, floor: int) -> pd.Series:
 
 
 def _few(count: pd.Series, floor: int) -> pd.Series:
-    return (count > 0) & (count < floor)
+    # Weighted shares can miss a whole number by a rounding error.
+    return (count > 1e-9) & (count < floor - 1e-9)
