@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from medhome import reports
-from medhome.cli import app
+from medhome.cli import app, main
 from medhome.study.problems import StudyFileError
 
 
@@ -67,6 +67,26 @@ def test_a_report_is_current_until_its_data_change(medhome, small_run, small_wor
     assert code == 3 and "data: eligibility.parquet (eligibility) has other bytes" in said
     code, said = medhome("status", study, "--out", out, "--through", "2009-12")
     assert code == 3 and "there is no report yet" in said
+
+
+def test_an_engine_without_room_is_said_in_one_line_and_leaves_the_report(
+    medhome, copied, small_world, monkeypatch, capsys
+):
+    """Too little memory for what cannot be put aside: exit 1, the older report whole, nothing half made."""
+    out = copied.parent / "reports"
+    shutil.copytree(copied, out / "small" / "2010-03")
+    before = {p.relative_to(out).as_posix() for p in out.rglob("*")}, _bytes(out / "small" / "2010-03")
+    words = ["run", small_world / "study.toml", "--data", small_world, "--out", out, "--force"]
+    monkeypatch.setenv("MEDHOME_MEMORY_LIMIT", "10MB")
+    monkeypatch.setattr(sys, "argv", ["medhome", *map(str, words)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and said.startswith("medhome: the engine ran out of room (Out of Memory")
+    assert "earlier reports are untouched" in said
+    after = {p.relative_to(out).as_posix() for p in out.rglob("*")}, _bytes(out / "small" / "2010-03")
+    assert after == before
 
 
 def test_two_reports_of_one_run_have_no_number_that_moved(medhome, small_run, copied):

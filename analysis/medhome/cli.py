@@ -266,6 +266,13 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except MemoryError:
+        print(
+            "medhome: this machine's memory is used up; nothing was published, earlier reports are untouched: "
+            "close other programs, or run it on a machine with more",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     except OSError as problem:
         if problem.errno not in _NO_ROOM:
             raise

@@ -32,6 +32,12 @@ class ModelRefusal(MedhomeError):
     exit_code = 1
 
 
+class OutOfRoom(MedhomeError):
+    """Memory or a disk that was used up on the way to a result (exit code 1)."""
+
+    exit_code = 1
+
+
 class StudyFileError(MedhomeError):
     """A study file, a parameter or a command line that cannot be read as meant (exit code 2)."""
 

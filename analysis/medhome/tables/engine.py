@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import decimal
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from medhome.study.problems import DataProblem
+from medhome.study.problems import DataProblem, OutOfRoom, StudyFileError
 
 Engine: TypeAlias = ibis.backends.duckdb.Backend
 """What `connect` returns and what functions of this room take as ``con``."""
@@ -31,18 +33,35 @@ _NO_FAULT_OF_THE_FILE = (
     duckdb.ParserException,
     duckdb.BinderException,
     duckdb.CatalogException,
-    duckdb.OutOfMemoryException,
 )
 
+_NO_ROOM = re.compile(r"no space left|disk quota|file too large|not enough space", re.IGNORECASE)
+"""What systems say of a full disk, a quota that is used up and a limit of a file's size."""
+
 _SPILL = "medhome-spill-"
+MEMORY_LIMIT = "MEDHOME_MEMORY_LIMIT"
+_SIZE = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B)", re.IGNORECASE)
 
 
-def connect(threads: int = 2, memory_limit: str = "2GB", temp_folder: Path | str | None = None) -> Engine:
+def usual_memory() -> str:
+    """How much memory an engine may use where nobody says: MEDHOME_MEMORY_LIMIT, or 2GB.
+
+    Raises `StudyFileError` for what is no amount of memory.
+    """
+    named = os.environ.get(MEMORY_LIMIT, "").strip() or "2GB"
+    if not _SIZE.fullmatch(named):
+        raise StudyFileError(f"{MEMORY_LIMIT}={named!r}: name an amount of memory, for example 8GB")
+    return named
+
+
+def connect(
+    threads: int = 2, memory_limit: str | None = None, temp_folder: Path | str | None = None
+) -> Engine:
     """A new engine with nothing in it.
 
     Arguments
         threads: how many cores it may use; results do not depend on it.
-        memory_limit: beyond this it spills to disk.
+        memory_limit: beyond this it spills to disk; `usual_memory` if None.
         temp_folder: where its own spill folder is made; the system's temporary folder if None.
 
     Returns an Ibis DuckDB backend; give it to `close`, or use `session`.
@@ -52,6 +71,7 @@ def connect(threads: int = 2, memory_limit: str = "2GB", temp_folder: Path | str
     2
     >>> close(con)
     """
+    memory_limit = memory_limit or usual_memory()
     spill = tempfile.mkdtemp(prefix=_SPILL, dir=temp_folder)
     con = ibis.duckdb.connect(threads=threads, memory_limit=memory_limit, temp_directory=spill)
     for setting in (
@@ -67,7 +87,14 @@ def connect(threads: int = 2, memory_limit: str = "2GB", temp_folder: Path | str
 
 def close(con: Engine) -> None:
     """Close an engine and remove its spill folder."""
-    spill = Path(query(con, "SELECT current_setting('temp_directory')")[0][0])
+    _close(con, _spill_of(con))
+
+
+def _spill_of(con: Engine) -> Path:
+    return Path(query(con, "SELECT current_setting('temp_directory')")[0][0])
+
+
+def _close(con: Engine, spill: Path) -> None:
     con.disconnect()
     if spill.name.startswith(_SPILL):
         shutil.rmtree(spill, ignore_errors=True)
@@ -75,14 +102,41 @@ def close(con: Engine) -> None:
 
 @contextlib.contextmanager
 def session(
-    temp_folder: Path | str | None = None, threads: int = 2, memory_limit: str = "2GB"
+    temp_folder: Path | str | None = None, threads: int = 2, memory_limit: str | None = None
 ) -> Iterator[Engine]:
-    """An engine for a ``with`` block, closed at its end."""
+    """An engine for a ``with`` block, closed at its end.
+
+    Raises `OutOfRoom` where the engine lacks memory, or a place for what it puts aside.
+    """
+    memory_limit = memory_limit or usual_memory()
     con = connect(threads=threads, memory_limit=memory_limit, temp_folder=temp_folder)
+    spill = _spill_of(con)
     try:
         yield con
+    except duckdb.Error as error:
+        if not lacks_room(error):
+            raise
+        raise OutOfRoom(_what_to_do(error, memory_limit, spill.parent)) from None
     finally:
-        close(con)
+        _close(con, spill)
+
+
+def lacks_room(error: Exception) -> bool:
+    """Whether an engine failed for want of memory or disk, which is no fault of data or statement."""
+    return isinstance(error, duckdb.OutOfMemoryException) or (
+        isinstance(error, duckdb.Error) and bool(_NO_ROOM.search(str(error)))
+    )
+
+
+def _what_to_do(error: Exception, memory_limit: str, folder: Path) -> str:
+    free = shutil.disk_usage(folder).free / 1e9
+    reason = str(error).splitlines()[0].rstrip(":. ")
+    return (
+        f"the engine ran out of room ({reason}). It may use {memory_limit} of memory and puts the rest aside "
+        f"in {folder}, where {free:,.1f} GB are free: name a folder with more room in TMPDIR, or give it "
+        f"more memory with {MEMORY_LIMIT} (for example 8GB). Nothing was published, earlier reports are "
+        "untouched"
+    )
 
 
 def fetch(expr: ibis.Table) -> pd.DataFrame:
@@ -116,6 +170,8 @@ def reading(where: str) -> Iterator[None]:
     except _NO_FAULT_OF_THE_FILE:
         raise
     except duckdb.Error as error:
+        if lacks_room(error):
+            raise
         reason = str(error).splitlines()[0].rstrip(": ")
         raise DataProblem(f"{where}: cannot be read to its end ({reason}); copy or write it again") from None
 

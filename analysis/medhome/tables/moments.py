@@ -21,7 +21,7 @@ from ibis.expr.types import Column, Table
 
 from medhome.study.cells import Cells, moment_name
 from medhome.study.problems import DataProblem
-from medhome.tables.engine import close, connect, fetch
+from medhome.tables.engine import fetch, session
 
 Source: TypeAlias = Table | Path | str | Sequence[Path | str]
 """An Ibis table of any engine, or the path or paths of Parquet files (patterns with ``*`` too)."""
@@ -294,8 +294,7 @@ def _opened(source: Source, threads: int, memory_limit: str) -> Iterator[Table]:
         yield source
         return
     paths = [str(source)] if isinstance(source, (str, Path)) else [str(p) for p in source]
-    con = connect(threads=threads, memory_limit=memory_limit)
-    try:
+    with session(threads=threads, memory_limit=memory_limit) as con:
         # Keys of small whole numbers become places of an array: half the time of hashing them.
         con.raw_sql("SET perfect_ht_threshold = 18")
         # Order is asked for where it matters; keeping that of the files would hold them in memory.
@@ -305,5 +304,3 @@ def _opened(source: Source, threads: int, memory_limit: str) -> Iterator[Table]:
         except Exception as error:
             raise DataProblem(f"{', '.join(paths)}: cannot be read as Parquet ({error})") from None
         yield table
-    finally:
-        close(con)

@@ -14,7 +14,7 @@ import duckdb
 from medhome.study.definitions import Contract
 from medhome.study.problems import DataProblem
 from medhome.study.spec import StudySpec
-from medhome.tables.engine import Engine, query, reading
+from medhome.tables.engine import Engine, lacks_room, query, reading
 from medhome.tables.sources.shape import Raw, needed, shape
 
 _MAGIC = b"PAR1"
@@ -88,6 +88,8 @@ def read_parquet(
                 described = query(con, f"DESCRIBE SELECT * FROM read_parquet({_quoted(part)})")
                 schemas[part] = {row[0].lower(): row[1] for row in described}
             except duckdb.Error as error:
+                if lacks_room(error):
+                    raise
                 fault = f"cannot be read as Parquet ({str(error).splitlines()[0]}); write it again"
         if fault:
             problems.append(f"{name}: {fault}")
@@ -132,6 +134,8 @@ def read_csv(con: Engine, relation: str, folder: Path, parts: list[Path], proble
     try:
         con.raw_sql(f"CREATE OR REPLACE TABLE {relation} AS {' UNION ALL BY NAME '.join(selects)}")
     except duckdb.Error as error:
+        if lacks_room(error):
+            raise
         problems.append(_csv_fault(folder, parts, error))
         return None
     label = parts[0].relative_to(folder).as_posix() if len(parts) == 1 else f"{relation.split('__')[0]}/"
