@@ -193,6 +193,21 @@ def test_tables_and_pictures_can_be_read_without_seeing_them(made):
             assert named and all(f'id="{i}"' in drawing for i in named[1].split()), file
 
 
+def test_no_table_stands_twice_on_a_page_and_every_figure_leads_to_its_data(made):
+    for file, page in made.items():
+        captions = [re.sub("<[^>]+>", "", c) for c in re.findall(r"<caption>(.*?)</caption>", page)]
+        assert sorted(set(captions)) == sorted(captions), file
+        ids = set(re.findall(r'\bid="([^"]+)"', page))
+        for figure in re.findall(r'<figure class="fig".*?</figure>', page, re.DOTALL):
+            there = re.search(r'<a href="#([^"]+)">Data table</a>', figure)
+            assert (there and there[1] in ids) or (
+                "<summary>Data table</summary>" in figure and 'href="data:text/csv' in figure
+            ), (file, figure[:200])
+            assert 'href="data:image/svg+xml' in figure, file
+        for table in re.findall(r'<div class="tbl".*?</table>.*?<div class="dl">(.*?)</div>', page, re.DOTALL):
+            assert 'href="data:text/csv' in table, file
+
+
 def test_every_exhibit_of_the_plan_stands_on_a_page_under_its_number(made):
     text = "".join(re.sub(r"<[^>]+>", "", page) for page in made.values())
     asked = {f"T{n}" for n in range(1, 21)}

@@ -45,7 +45,7 @@ def input_rules(report: ReleasedRun) -> Block:
 
 def dollars_kept(report: ReleasedRun) -> Block:
     """Figure: from the dollars in the files to the cost in the evaluation."""
-    return cohort_figures.waterfall(report.evaluation.quality, report.spec).block()
+    return cohort_figures.waterfall(report.evaluation.quality, report.spec).block(table_follows=True)
 
 
 def dollars_kept_table(report: ReleasedRun) -> Block:

@@ -50,8 +50,15 @@ class Figure:
     table: DataTable
     drawn: Sequence[str] = ()
 
-    def block(self) -> Block:
-        """The figure as a part of a page: pictures for both widths, note, data table and downloads."""
+    def with_table(self) -> Block:
+        """The figure, and below it its table in full: for a page that shows both, so that neither is twice."""
+        return self.block(table_follows=True) + self.table.block()
+
+    def block(self, *, table_follows: bool = False) -> Block:
+        """The figure as a part of a page: pictures for both widths, note, data table and downloads.
+
+        table_follows: the page shows the table itself; the figure leads to it and does not repeat it.
+        """
         with svg.style():
             wide, narrow = (svg.drawing(self.draw(w), f"{self.id}-{w}") for w in (WIDE, NARROW))
         pictures = "".join(
@@ -60,17 +67,22 @@ class Figure:
         )
         note = " ".join(t for t in (self.note, self._gaps()) if t)
         subtitle = numbered(self.table.id, self.subtitle)
+        data = (
+            f'<a href="#{escape(self.table.id)}">Data table</a>'
+            if table_follows
+            else f"<details><summary>Data table</summary>{self.table.html()}</details>{csv_link(self.table)}"
+        )
         svg_file = f'<a download="{self.id}.svg" href="{svg.download_link(wide)}"'
         markup = (
             f'<figure class="fig" id="{self.id}"><p class="ftitle">{prose(self.title)}</p>'
             f'<p class="fsub">{prose(subtitle)}</p>{pictures}<figcaption>{prose(note)}</figcaption>'
-            f'<div class="dl"><details><summary>Data table</summary>{self.table.html()}</details>'
-            f'{csv_link(self.table)}{svg_file} aria-label="SVG of {escape(self.title)}">SVG</a>'
+            f'<div class="dl">{data}{svg_file} aria-label="SVG of {escape(self.title)}">SVG</a>'
             "</div></figure>"
         )
+        told = [self.title, subtitle, self.description, note]
         return Block(
             html=markup,
-            text="\n".join([self.title, subtitle, self.description, note, self.table.plain()]),
+            text="\n".join([*told, *([] if table_follows else [self.table.plain()])]),
         )
 
     def _gaps(self) -> str:

@@ -77,8 +77,10 @@ def _family(report: ReleasedRun, family: str) -> Block:
     if rows.empty:
         return _nothing(report, "The study asks for no measure of this family that could be known.")
     told = paragraphs([words.family_in_words(found, family)])
-    if rows["estimate"].notna().any():
-        told += figures.effects(found, family, spec).block()
-    return (
-        told + exhibits.effects(found, family, spec).block() + exhibits.eligible(found, family, spec).block()
+    drawn = rows["estimate"].notna().any()
+    told += (
+        figures.effects(found, family, spec).with_table()
+        if drawn
+        else exhibits.effects(found, family, spec).block()
     )
+    return told + exhibits.eligible(found, family, spec).block()

@@ -285,8 +285,8 @@ def definitions_of_expected(report: ReleasedRun) -> Block:
 
 
 def definitions_side_by_side(report: ReleasedRun) -> Block:
-    """Figure: actual minus expected under each definition."""
-    return figures.definitions(report.evaluation.expected, report.spec).block()
+    """Figure: actual minus expected under each definition; its table is `definitions_of_expected`."""
+    return figures.definitions(report.evaluation.expected, report.spec).block(table_follows=True)
 
 
 def cost_by_quarter(report: ReleasedRun) -> Block:

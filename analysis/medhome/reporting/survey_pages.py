@@ -20,7 +20,7 @@ def satisfaction_and_access(report: ReleasedRun) -> Block:
         return paragraphs([words.NO_ANSWER, words.left_out(found)])
     told = paragraphs([*words.moved(found), words.adjusted(found)])
     if len(figures.drawn(found)):
-        told += figures.effects(found, spec).block()
+        return told + figures.effects(found, spec).with_table()
     return told + exhibits.effects(found, spec).block()
 
 

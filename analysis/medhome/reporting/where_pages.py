@@ -24,9 +24,7 @@ def effect_by_category(report: ReleasedRun) -> Block:
     if found.categories.empty:
         return NOTHING
     made = paragraphs([where_words.categories(found), where_words.prices(report.evaluation.quality, spec)])
-    return (
-        made + where_figures.categories(found, spec).block() + where_exhibits.categories(found, spec).block()
-    )
+    return made + where_figures.categories(found, spec).with_table()
 
 
 def effect_by_group(report: ReleasedRun) -> Block:
@@ -36,7 +34,7 @@ def effect_by_group(report: ReleasedRun) -> Block:
         return NOTHING
     made = paragraphs([where_words.groups(found)])
     if found.groups["lo95"].notna().any():
-        made = made + where_figures.groups(found, spec).block()
+        return made + where_figures.groups(found, spec).with_table()
     return made + where_exhibits.groups(found, spec).block()
 
 
