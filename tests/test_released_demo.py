@@ -26,6 +26,7 @@ def test_the_kept_files_are_those_of_the_manifest_and_agree(kept):
     found = consistency(read_published(kept), kept)
     assert found.agrees, found.to_text()
     assert {"index.html", "results.json"}.isdisjoint(found.absent)
+    assert found.unsupported == () and len(found.amounts) > 20
 
 
 def test_the_kept_results_passed_every_audit_of_small_counts(kept):

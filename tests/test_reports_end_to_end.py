@@ -111,6 +111,7 @@ def test_a_released_report_is_held_against_itself_without_the_data(medhome, smal
     assert {h["id"]: h["compared"] > 0 for h in json.loads(said)["held"]} == dict.fromkeys(
         ("digests", "run", "intervals", "ratios", "sums", "withheld", "text"), True
     )
+    assert json.loads(said)["unsupported"] == [], "an amount in a sentence that no result reads like"
     assert medhome("verify", target)[0] == 2
 
 

@@ -268,8 +268,8 @@ def main() -> None:
         sys.exit(0)
     except MemoryError:
         print(
-            "medhome: this machine's memory is used up; nothing was published, earlier reports are untouched: "
-            "close other programs, or run it on a machine with more",
+            "medhome: this machine's memory is used up; nothing was published, earlier reports are "
+            "untouched: close other programs, or run it on a machine with more",
             file=sys.stderr,
         )
         sys.exit(1)

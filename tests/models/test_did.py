@@ -170,7 +170,8 @@ def test_pre_trend_finds_a_drift_of_the_program(rows):
     results = [did.estimate(cells_of(r), pairs_of(r), study()) for r in (rows, drifting)]
     assert_allclose(results[1].pre_trend.value - results[0].pre_trend.value, 120.0, rtol=1e-6)
     assert results[1].pre_trend.unit == "USD PMPM per year"
-    assert "80% power" in results[1].pre_trend.why
+    least = results[1].pre_trend_detectable
+    assert least > 0 and f"80% power is ${least:,.2f} PMPM per year" in results[1].pre_trend.why
 
 
 def test_an_effect_moves_the_headline_and_leaves_the_length(rows, found):

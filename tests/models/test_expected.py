@@ -193,7 +193,8 @@ def test_e5_level_is_the_comparison_cost_at_the_treated_risk(found):
     wanted = m.A["comparison", 1] * m.R["treated", 1] / m.R["comparison", 1]
     assert_allclose(row["expected_pmpm"], wanted, rtol=1e-12)
     assert row["lo95"] < row["difference_pmpm"] < row["hi95"]
-    assert "8 comparison organisations" in row["note"]
+    said = f"8 comparison organisations differ (sd between them {row['peers_sd_pmpm']:.2f} PMPM"
+    assert said in row["note"]
 
 
 def test_series_adds_up_to_both_periods(found):

@@ -198,6 +198,7 @@ def test_a_year_is_settled_on_the_studys_own_expected_cost():
     row = paid.result.settlement.iloc[0]
     assert_allclose([row["benchmark_usd"], row["actual_usd"], row["earned_usd"]], [3000, 2950, 25], rtol=1e-9)
     assert (row["year"], row["members"], row["why"]) == (1, 10, "shared")
+    assert_allclose(row["difference_usd"], 50, rtol=1e-9)
     rows = savings.from_effect(_did(-5.0), cells, pairs, spec, payments=paid).rows
     assert_allclose(rows["fees_pmpm"].value, 2.5, rtol=1e-9)
     assert_allclose(rows["net_pmpm"].value, 4.0 - 2.5, rtol=1e-7)

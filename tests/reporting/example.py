@@ -167,6 +167,7 @@ def did(
             10.0,
             why="the smallest difference of slopes found with 80% power is $17.70 PMPM per year",
         ),
+        pre_trend_detectable=17.7,
         pre_trend_tests=pre_trend_tests(
             [
                 {"test": "exchange", "label": "The program's label given to others", "periods": 7,
@@ -1226,14 +1227,14 @@ def payment() -> Payment:
     first, second = (
         {"year": 1, "first_month": START, "last_month": START + 11, "members": 18900.0,
          "member_months": 222000.0, "benchmark_pmpm": 320.0, "actual_pmpm": 310.0,
-         "benchmark_usd": 71_040_000.0, "actual_usd": 68_820_000.0,
+         "benchmark_usd": 71_040_000.0, "actual_usd": 68_820_000.0, "difference_usd": 2_220_000.0,
          "savings_rate": 0.03125, "minimum_rate": 0.0254, "quality_score": 0.8, "share_rate": 0.4,
          "generated_usd": 2_220_000.0, "shared_usd": 888_000.0, "cap_usd": 7_104_000.0,
          "earned_usd": 888_000.0, "reached": True, "quality_met": True, "cap_bound": False, "why": "shared"},
         {"year": 2, "first_month": START + 12, "last_month": START + 21, "members": 18700.0,
          "member_months": 186000.0, "benchmark_pmpm": NAN, "actual_pmpm": 318.0, "benchmark_usd": NAN,
-         "actual_usd": 59_148_000.0, "savings_rate": NAN, "minimum_rate": NAN, "quality_score": 0.8,
-         "share_rate": NAN, "generated_usd": NAN, "shared_usd": NAN, "cap_usd": NAN,
+         "actual_usd": 59_148_000.0, "difference_usd": NAN, "savings_rate": NAN, "minimum_rate": NAN,
+         "quality_score": 0.8, "share_rate": NAN, "generated_usd": NAN, "shared_usd": NAN, "cap_usd": NAN,
          "earned_usd": NAN, "reached": False, "quality_met": False, "cap_bound": False,
          "why": "the contract has no benchmark for it"},
     )  # fmt: skip
@@ -1298,7 +1299,8 @@ def member_costs() -> MemberCosts:
     ]  # fmt: skip
     tests = [
         {"family": f, "stratum": s, "test": t, "members": 4_000 if s == "children" else 40_000,
-         "statistic": v, "se": 0.04, "lo95": v - 0.08, "hi95": v + 0.08, "p": p, "meaning": f"{t} of {f}."}
+         "statistic": v, "se": 0.04, "lo95": v - 0.08, "hi95": v + 0.08, "p": p,
+         "largest": 12.5 if "Hosmer" in t else NAN, "meaning": f"{t} of {f}."}
         for f in ("ols", "two-part") for s in ("adults", "children")
         for t, v, p in (("modified Park", 1.4, 0.0001), ("Pregibon link", 0.02, 0.6),
                         ("modified Hosmer-Lemeshow", 1.3, 0.3), ("Pearson correlation", 0.0, 1.0),

@@ -51,6 +51,8 @@ def test_the_headline(found, released):
         ("did.quarter.-8.estimate", 3.0),
         ("did.treated_organizations", 1),
         ("did.pre_trend_pmpm_per_year", -2.4),
+        ("did.pre_trend_detectable_pmpm_per_year", 17.7),
+        ("where.between_sd_pmpm", 4.5),
         ("did.variance.organizations.share", 0.71),
         ("expected.E1.difference_pmpm", -5.62),
         ("expected.E1b.ae_ratio", 0.96),

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from medhome import reports, runs
 from medhome.cli import app
+from medhome.reporting.amounts import Known
 from medhome.reporting.consistency import LAWS, consistency
 from medhome.reporting.json_files import read_json, write_json
 from medhome.reporting.verification_page import certificate, write_verification
@@ -84,23 +85,45 @@ def test_a_manifest_that_was_changed_no_longer_has_its_run_id(copied):
     assert "run" in failed(copied)
 
 
-def test_amounts_in_sentences_are_looked_up_and_levels_are_not(copied):
+def test_each_amount_in_a_sentence_is_named_by_its_result(copied):
+    """Dollars only among dollars: a share of 3.24 would not support $3.24."""
     effect = read_json(copied / "results.json")["numbers"]["did.total_pmpm"]["value"]
     (copied / "index.html").write_text(
         f"<main><p>It fell by −${abs(effect):,.2f}, with 90% intervals.</p><table><td>$77.77</td></table>"
-        "<p>Or by $987.65 in 2009, and 12 months; $1.78 as published; $31.07 as saved.</p></main>"
+        "<p>Or by $987.65 in 2009, and 12 months, 0.7 in 1,000 members; $1.78 as published.</p></main>"
     )
     found = consistency(read_published(copied), copied)
-    saved = copied / "evaluation" / "evaluation.json"
-    assert [a for a in found.unsupported if "$31.07 in" in a] and len(found.unsupported) == 2
-    write_json({**read_json(saved), "spread_pmpm": [31.0701]}, saved)
-    found = consistency(read_published(copied), copied)
-    assert len(found.unsupported) == 1 and "$987.65" in found.unsupported[0]
-    text = next(h for h in found.held if h.id == "text")
-    assert text.compared == 4 and text.findings == ()
+    first = [a for a in found.amounts if a.page == "index.html"]
+    assert [a.text for a in first] == [f"${abs(effect):,.2f}", "90%", "$987.65", "0.7", "$1.78"]
+    assert "did.total_pmpm" in first[0].names and first[2].names == ()
+    assert "published effect" in first[4].names
+    assert [line for line in found.unsupported if line.startswith("index.html")] == [
+        "index.html: $987.65 in “…Or by $987.65 in 2009, and 12 mon…”"
+    ]
+    said = next(a for a in found.to_plain()["amounts"] if a["amount"] == f"${abs(effect):,.2f}")
+    assert "did.total_pmpm" in said["results"]
+    assert next(h for h in found.held if h.id == "text").findings == ()
     (copied / "index.html").write_text("<main><p>It fell by $987.65.</p></main>")
     text = next(h for h in consistency(read_published(copied), copied).held if h.id == "text")
     assert text.findings == (f"did.total_pmpm: no sentence of index.html says {effect:,.2f}",)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value", "known"),
+    [
+        ("$3.24", "USD PMPM", -3.2449, True),
+        ("$3.24", "USD PMPM", -3.2451, False),
+        ("$3.24", "ratio", 3.24, False),
+        ("3.24", "ratio", 3.24, True),
+        ("62.9%", "share", 0.6291, True),
+        ("62.9%", "USD PMPM", 0.629, False),
+        ("$1.2 million", "USD", 1_249_999.0, True),
+        ("1,205", "members", 1205, True),
+        ("1,205", "members", 1206, False),
+    ],
+)
+def test_an_amount_reads_like_a_number_of_its_unit(text, unit, value, known):
+    assert Known({"a": {"value": value, "unit": unit}}, {}).names(text) == (("a",) if known else ())
 
 
 def test_the_differing_number_stands_first_with_its_cause_beside_it(example_report, tmp_path):

@@ -56,7 +56,7 @@ def test_nothing_is_left_behind(tmp_path):
     ids=["no room to put aside", "a file of limited size"],
 )
 def test_a_full_disk_is_said_with_what_to_do_and_nothing_is_left(tmp_path, limit, reason):
-    """What does not fit the memory goes to a disk that is full: by the engine's limit, and by the system's."""
+    """What does not fit the memory goes to a full disk: by the engine's limit, and by the system's."""
     resource = pytest.importorskip("resource")  # POSIX systems have it
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
@@ -80,7 +80,10 @@ def test_other_failures_of_the_engine_pass_and_want_of_room_is_no_fault_of_a_fil
         con.raw_sql("SELECT * FROM nowhere")
     with pytest.raises(duckdb.IOException), engine.reading("claims.csv"):
         raise duckdb.IOException('IO Error: Could not write file "x": No space left on device')
-    with pytest.raises(DataProblem, match=r"claims.csv: cannot be read to its end"), engine.reading("claims.csv"):
+    with (
+        pytest.raises(DataProblem, match=r"claims.csv: cannot be read to its end"),
+        engine.reading("claims.csv"),
+    ):
         raise duckdb.IOException("IO Error: Invalid row group")
 
 

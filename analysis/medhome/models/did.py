@@ -135,6 +135,7 @@ def estimate(cells: Cells, pairs: MonthPairs, spec: StudySpec) -> DidResult:
         ),
         variance_shares=_variance_shares(main, found, covariance, months.treated),
         pre_trend=_pre_trend(slope, found),
+        pre_trend_detectable=None if slope is None else _detectable_slope(found),
         pre_trend_tests=pre_trend.of_study(
             by_quarter,
             quarters,
@@ -255,6 +256,12 @@ def _variance_shares(
     )
 
 
+def _detectable_slope(found: RePanel) -> float:
+    """The smallest difference of slopes before the start found with 80% power, dollars PMPM per year."""
+    low, high = found.effects[-1].ci95
+    return detectable_effect(high - low)
+
+
 def _pre_trend(slope: TwoWayFit | None, found: RePanel) -> Estimate:
     label, unit = "Difference of slopes before the start", "USD PMPM per year"
     if slope is None:
@@ -264,8 +271,7 @@ def _pre_trend(slope: TwoWayFit | None, found: RePanel) -> Estimate:
             label=label,
             why="one month before the start: how the arms moved before it cannot be estimated",
         )
-    effect = found.effects[-1]
-    least = detectable_effect(effect.ci95[1] - effect.ci95[0])
+    effect, least = found.effects[-1], _detectable_slope(found)
     return Estimate(
         value=effect.estimate,
         unit=unit,

@@ -50,7 +50,7 @@ _CARRIED = {
 _COLUMNS = (
     "definition", "label", "compares", "baseline_pmpm", "trend_ratio", "risk_ratio", "expected_pmpm",
     "actual_pmpm", "difference_pmpm", "difference_usd", "lo90", "hi90", "lo95", "hi95", "p", "ae_ratio",
-    "primary", "note",
+    "peers_sd_pmpm", "primary", "note",
 )  # fmt: skip
 
 
@@ -143,6 +143,7 @@ def _row(
     actual: float | None = None,
     baseline: float | None = None,
     p: float | None = None,
+    peers_sd: float | None = None,
 ) -> dict[str, object]:
     actual = m.A["treated", 1] if actual is None else actual
     baseline = m.A["treated", 0] if baseline is None else baseline
@@ -155,7 +156,7 @@ def _row(
         "difference_pmpm": actual - expected, "difference_usd": months * (actual - expected),
         "lo90": lo90, "hi90": hi90, "lo95": lo95, "hi95": hi95,
         "p": np.nan if p is None else p, "ae_ratio": actual / expected if expected > 0 else np.nan,
-        "note": note,
+        "peers_sd_pmpm": np.nan if peers_sd is None else peers_sd, "note": note,
     }  # fmt: skip
 
 
@@ -231,6 +232,7 @@ def _model_based(m: Means, rows: Rows, spec: StudySpec) -> dict[str, object]:
         "E2", "Cost model of the comparison arm", LEVEL, m, expected, gap.ci90, gap.ci95,
         f"Refitted on the comparison arm after the start: a level gap, not a change. {gap.note}",
         ratio=expected / m.A["comparison", 1] if m.A["comparison", 1] > 0 else np.nan,
+        peers_sd=gap.between_sd,
     )  # fmt: skip
 
 
@@ -258,7 +260,7 @@ def _index_level(m: Means, rows: Rows, model: risk.RiskModel, spec: StudySpec) -
     note = f"The comparison arm's cost times the ratio of frozen risk. {gap.note}"
     return _row(
         "E5_level", "Comparison arm at the same risk", LEVEL, m, expected, _moved(gap.ci90, shift),
-        _moved(gap.ci95, shift), note, ratio=ratio,
+        _moved(gap.ci95, shift), note, ratio=ratio, peers_sd=gap.between_sd,
     )  # fmt: skip
 
 

@@ -263,6 +263,7 @@ def _settled(contract: StudyContract, row: dict[str, Any], months: int) -> dict[
     nothing = dict.fromkeys((*rates, *(f"{name}_usd" for name in dollars)), math.nan)
     nothing |= dict.fromkeys(("reached", "quality_met", "cap_bound"), False)
     usd = {f"{side}_usd": row[f"{side}_pmpm"] * row["member_months"] for side in ("benchmark", "actual")}
+    nothing["difference_usd"] = usd["benchmark_usd"] - usd["actual_usd"]
     if math.isnan(row["benchmark_pmpm"]):
         why = "payment.shared_savings.benchmark_pmpm_usd has no benchmark for it"
         return {**usd, **nothing, "why": why}
@@ -272,6 +273,7 @@ def _settled(contract: StudyContract, row: dict[str, Any], months: int) -> dict[
     except ModelRefusal as refusal:
         return {**usd, **nothing, "why": str(refusal)}
     held = asdict(found)
+    held["difference_usd"] = found.difference_usd
     held["cap_usd"] = math.nan if found.cap_usd is None else found.cap_usd
     return {k: held[k] for k in (*usd, *nothing)} | {"why": found.why}
 

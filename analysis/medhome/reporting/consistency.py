@@ -7,9 +7,6 @@ agree with each other pass. ``medhome verify`` with the data finds those.
 
 from __future__ import annotations
 
-import bisect
-import html
-import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -17,20 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medhome.reporting.amounts import Amount, Known, Numbers, amounts, sentences, written
 from medhome.reporting.json_files import read_json
 from medhome.reporting.manifest import run_id_of
 from medhome.reporting.verify import RESULTS, Published
-from medhome.study.published import published_effect
 
-Numbers = Mapping[str, Mapping[str, Any]]
-
-_HIDDEN = re.compile(r"<(table|svg|figure|details|pre|script|style|nav)\b.*?</\1>", re.DOTALL)
-_SENTENCE = re.compile(r"<(p|li|div class=\"(?:v|v long|s)\")[^>]*>(.*?)</(?:p|li|div)>", re.DOTALL)
-_TAG = re.compile(r"<[^>]+>")
-_AMOUNT = re.compile(r"\$?\d[\d,]*(?:\.\d+)?%?(?:\s(?:million|billion))?")
 _FIRST = "index.html"
-_NOT_RESULTS = (0.8, 0.9, 0.95)
-"""Levels of intervals and of power, which sentences name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +41,19 @@ class Held:
 class Consistency:
     """What was held against what in a report's own files.
 
-    absent: files that the manifest describes and that are not here. unsupported: amounts in sentences that
-    results.json does not hold as they are (some are derived): to be looked at, no failure.
+    absent: files that the manifest describes and that are not here. amounts: those of the report's sentences,
+    each with the results that read like it.
     """
 
     run_id: str
     held: tuple[Held, ...]
     absent: tuple[str, ...]
-    unsupported: tuple[str, ...]
+    amounts: tuple[Amount, ...] = ()
+
+    @property
+    def unsupported(self) -> tuple[str, ...]:
+        """Amounts that no result reads like: to be looked at, no failure."""
+        return tuple(dict.fromkeys(one.line for one in self.amounts if not one.names))
 
     @property
     def agrees(self) -> bool:
@@ -75,6 +69,10 @@ class Consistency:
                 for h in self.held
             ],
             "absent": list(self.absent),
+            "amounts": [
+                {"page": a.page, "amount": a.text, "around": a.around, "results": list(a.names)}
+                for a in self.amounts
+            ],
             "unsupported": list(self.unsupported),
         }
 
@@ -99,10 +97,8 @@ def consistency(published: Published, folder: Path) -> Consistency:
     """
     manifest, numbers = published.manifest, published.numbers
     here = [o["name"] for o in manifest["outputs"] if (folder / o["name"]).is_file()]
-    pages = {name: _sentences(folder / name) for name in here if name.endswith(".html")}
-    saved = folder / "evaluation" / "evaluation.json"
-    beside = [published_effect().effect_pmpm_usd, *(_numbers(read_json(saved)) if saved.is_file() else ())]
-    amounts, unsupported = _amounts(pages, numbers, manifest.get("parameters", {}), beside)
+    pages = {name: sentences(folder / name) for name in here if name.endswith(".html")}
+    said = amounts(pages, numbers, manifest.get("parameters", {}))
     results_id = read_json(folder / RESULTS).get("run_id")
     ids = {"run_id of the manifest": run_id_of(manifest), f"run_id of {RESULTS}": results_id}
     wrong = [f"{what}: {found}" for what, found in ids.items() if found != manifest.get("run_id")]
@@ -116,15 +112,16 @@ def consistency(published: Published, folder: Path) -> Consistency:
             Held(id=name, about=about, compared=len(found), findings=tuple(f for f in found if f is not None))
         )
     unsaid = tuple(_unsaid(pages, numbers))
+    found_in = sum(1 for one in said if one.names)
     held.append(
-        Held(id="text", about="amounts in sentences with results.json", compared=amounts, findings=unsaid)
+        Held(id="text", about="amounts in sentences with results.json", compared=found_in, findings=unsaid)
     )
     outputs = [o["name"] for o in manifest["outputs"]]
     return Consistency(
         run_id=str(manifest.get("run_id")),
         held=tuple(held),
         absent=tuple(n for n in outputs if n not in here),
-        unsupported=tuple(unsupported),
+        amounts=tuple(said),
     )
 
 
@@ -199,76 +196,15 @@ def _at_most(low: float, high: float) -> bool:
     return low <= high or math.isclose(low, high, rel_tol=1e-8, abs_tol=1e-9)
 
 
-def _sentences(path: Path) -> list[str]:
-    """The sentences of a page: paragraphs, points and cards outside tables and figures."""
-    page = path.read_text(encoding="utf-8")
-    main = _HIDDEN.sub(" ", page[max(0, page.find("<main")) :])
-    return [html.unescape(_TAG.sub("", match[2])).strip() for match in _SENTENCE.finditer(main)]
-
-
-def _amounts(
-    pages: Mapping[str, list[str]], numbers: Numbers, parameters: Mapping[str, Any], beside: list[float]
-) -> tuple[int, list[str]]:
-    """How many amounts (dollars, percentages, decimals) in sentences a result rounds to, and the others.
-
-    beside: numbers of the saved evaluation that have no name in results.json, and the published yardstick.
-    """
-    known = sorted({abs(float(v)) for v in itertools.chain(_known(numbers, parameters), beside)})
-    found, missing = 0, []
-    for page, sentences in pages.items():
-        for sentence, match in ((s, m) for s in sentences for m in _AMOUNT.finditer(s)):
-            text = match[0]
-            if not any(sign in text for sign in "$%."):
-                continue
-            if _is_known(text, known):
-                found += 1
-            else:
-                start = max(0, match.start() - 50)
-                missing.append(f"{page}: {text} in “…{sentence[start : match.end() + 20]}…”")
-    return found, list(dict.fromkeys(missing))
-
-
 def _unsaid(pages: Mapping[str, list[str]], numbers: Numbers) -> Iterator[str]:
     """Headlines of results.json that no sentence or card of the first page says."""
     if _FIRST not in pages:
         return
-    said = [match[0] for sentence in pages[_FIRST] for match in _AMOUNT.finditer(sentence)]
+    said = [match[0] for sentence in pages[_FIRST] for match in written(sentence)]
     for name, number in numbers.items():
         value = number.get("value")
         if not number.get("headline") or value is None:
             continue
-        if not any("." in text and _is_known(text, [abs(value)]) for text in said):
+        reads = Known({name: {"value": value, "unit": number.get("unit", "")}}, {})
+        if not any("." in text and name in reads.names(text) for text in said):
             yield f"{name}: no sentence of {_FIRST} says {value:,.2f}"
-
-
-def _known(numbers: Numbers, parameters: Mapping[str, Any]) -> Iterator[float]:
-    for number in numbers.values():
-        single = (number.get(k) for k in ("value", "se", "p", "df"))
-        pairs = itertools.chain(number.get("ci90") or (), number.get("ci95") or ())
-        for value in itertools.chain(single, pairs, (number.get("n") or {}).values()):
-            if value is not None:
-                yield value
-    for value in itertools.chain(parameters.values(), _NOT_RESULTS):
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            yield value
-
-
-def _numbers(saved: Any) -> Iterator[float]:
-    """Every number in a document, however deep."""
-    if isinstance(saved, Mapping):
-        saved = list(saved.values())
-    if isinstance(saved, list):
-        for item in saved:
-            yield from _numbers(item)
-    elif isinstance(saved, (int, float)) and not isinstance(saved, bool):
-        yield float(saved)
-
-
-def _is_known(text: str, known: list[float]) -> bool:
-    """Whether some number, rounded as the text is, reads like it."""
-    unit = 1e6 if "million" in text else 1e9 if "billion" in text else 0.01 if "%" in text else 1.0
-    digits = re.sub(r"[^\d.]", "", text).rstrip(".")
-    half = 0.5 * 10.0 ** -len(digits.partition(".")[2])
-    low, high = (float(digits) - half) * unit, (float(digits) + half) * unit
-    at = bisect.bisect_left(known, low - 1e-9)
-    return at < len(known) and known[at] <= high + 1e-9

@@ -51,7 +51,7 @@ class Figure:
     drawn: Sequence[str] = ()
 
     def with_table(self) -> Block:
-        """The figure, and below it its table in full: for a page that shows both, so that neither is twice."""
+        """The figure, and below it its table in full, which is then not repeated under the picture."""
         return self.block(table_follows=True) + self.table.block()
 
     def block(self, *, table_follows: bool = False) -> Block:

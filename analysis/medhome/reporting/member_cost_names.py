@@ -65,7 +65,11 @@ MEMBER_COSTS: tuple[Table, ...] = (
         "cost_model.test",
         "member_costs.tests",
         ("family", "stratum", "test"),
-        {"members": MEMBERS, "statistic": Column("", "estimate", 3, "members")},
+        {
+            "members": MEMBERS,
+            "statistic": Column("", "estimate", 3, "members"),
+            "largest": Column("unit of the outcome", "estimate", 2, "members"),
+        },
         label="meaning",
     ),
     Table(

@@ -18,6 +18,7 @@ PAYMENT: tuple[Table, ...] = (
             "actual_pmpm": Column(PMPM, "exact", 2, "members"),
             "benchmark_usd": Column(USD, "estimate", 0, "members"),
             "actual_usd": Column(USD, "exact", 2, "members"),
+            "difference_usd": Column(USD, "estimate", 0, "members"),
             "savings_rate": Column("share", "estimate", 4, "members"),
             "minimum_rate": Column("share", "estimate", 4),
             "quality_score": Column("share", "estimate", 4),

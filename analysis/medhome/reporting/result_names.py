@@ -170,6 +170,7 @@ TABLES: tuple[Table, ...] = (
             "difference_pmpm": Column(PMPM, "estimate", 2),
             "difference_usd": Column(USD, "estimate", 0),
             "ae_ratio": Column("ratio", "estimate", 3),
+            "peers_sd_pmpm": Column(PMPM, "estimate", 2),
         },
     ),
     Table(

@@ -38,6 +38,17 @@ _DID = {
     "pre_trend": "did.pre_trend_pmpm_per_year",
 }
 _SLOPE = "Slope of the times before the own start"
+_DRIFT = Column("USD PMPM per year", "estimate", 2)
+_DETECTABLE_SLOPE = "Smallest slope before the start found with 80% power"
+_WHERE = (
+    (
+        "between_sd_pmpm",
+        Column(PMPM, "estimate", 2),
+        "Standard deviation of practices, beyond their members'",
+    ),
+    ("treated_mean_pmpm", Column(PMPM, "estimate", 2), "Mean change of the program's practices"),
+    ("high_risk_cut_pmpm", Column(PMPM, "estimate", 2), "Frozen expected cost from which risk is high"),
+)
 _MONTHS = ("month", "wave", "first_month", "treated", "compared_with")
 _DRAWS = re.compile(r"^(wcr|fp|ri)(_|$)")
 _DRAWS_WHY = "rests on random draws with the study's seed; another version of numpy may draw otherwise"
@@ -191,6 +202,14 @@ def _single_numbers(evaluation: Evaluation) -> Iterator[tuple[str, Number]]:
         "did.autocorrelation",
         _number(did.autocorrelation, Column("correlation", "estimate", 2), "Autocorrelation by month"),
     )
+    if did.pre_trend_detectable is not None:
+        least = _number(did.pre_trend_detectable, _DRIFT, _DETECTABLE_SLOPE)
+        yield "did.pre_trend_detectable_pmpm_per_year", least
+    where = evaluation.where
+    for name, column, label in _WHERE:
+        value = getattr(where, name)
+        if value is not None:
+            yield f"where.{name}", _number(value, column, label)
     waves = evaluation.waves
     if waves.two_way is not None:
         yield "waves.two_way_pmpm", _number(waves.two_way, estimate, "Two-way fixed effects, all waves")
@@ -199,8 +218,10 @@ def _single_numbers(evaluation: Evaluation) -> Iterator[tuple[str, Number]]:
             _number(waves.already, Column("share", "estimate", 4), "Weight on practices in the program"),
         )
     if waves.slope:
-        slope = _number(waves.slope["estimate"], Column("USD PMPM per year", "estimate", 2), _SLOPE)
+        slope = _number(waves.slope["estimate"], _DRIFT, _SLOPE)
         ends = [(waves.slope[f"lo{level}"], waves.slope[f"hi{level}"]) for level in (90, 95)]
+        least = _number(waves.slope["detectable"], _DRIFT, _DETECTABLE_SLOPE)
+        yield "waves.pre_trend_detectable_pmpm_per_year", least
         yield "waves.pre_trend_pmpm_per_year", slope | _uncertainty(waves.slope["se"], None, *ends)
     sure = evaluation.robustness
     if sure.as_large is not None:

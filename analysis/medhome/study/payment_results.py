@@ -93,7 +93,8 @@ def _empty(columns: dict[str, str]) -> pd.DataFrame:
 
 _SETTLEMENT = {"year": "int64", "first_month": "int64", "last_month": "int64", "members": "float64"}
 _SETTLEMENT |= dict.fromkeys(
-    ("member_months", "benchmark_pmpm", "actual_pmpm", "benchmark_usd", "actual_usd"), "float64"
+    ("member_months", "benchmark_pmpm", "actual_pmpm", "benchmark_usd", "actual_usd", "difference_usd"),
+    "float64",
 )
 _SETTLEMENT |= dict.fromkeys(
     ("savings_rate", "minimum_rate", "quality_score", "share_rate", "generated_usd", "shared_usd", "cap_usd"),
@@ -114,7 +115,8 @@ class Payment:
     before: what must be known before savings are claimed (`medhome.models.credibility.before_savings`).
     settlement: one row per program year with a shared-savings contract: ``year``, ``first_month``,
         ``last_month``, ``members`` (largest month), ``member_months``, ``benchmark_pmpm``, ``actual_pmpm``,
-        ``benchmark_usd``, ``actual_usd``, ``savings_rate``, ``minimum_rate``, ``reached``,
+        ``benchmark_usd``, ``actual_usd``, ``difference_usd`` (benchmark less actual), ``savings_rate``,
+        ``minimum_rate``, ``reached``,
         ``quality_score``, ``quality_met``, ``share_rate``, ``generated_usd``, ``shared_usd`` (the program's
         part before the cap), ``cap_usd``, ``cap_bound``, ``earned_usd`` (negative is owed), ``why`` (the step
         that decided, or why there is no settlement).
@@ -134,6 +136,6 @@ class Payment:
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
         "settlement": (
             *("member_months", "benchmark_pmpm", "actual_pmpm", "benchmark_usd", "actual_usd"),
-            *("savings_rate", "generated_usd", "shared_usd", "cap_usd", "earned_usd"),
+            *("difference_usd", "savings_rate", "generated_usd", "shared_usd", "cap_usd", "earned_usd"),
         )
     }

@@ -207,8 +207,8 @@ class ExpectedCosts:
         expected" for a change, "versus peers" for a level), ``baseline_pmpm``, ``trend_ratio``,
         ``risk_ratio``, ``expected_pmpm``, ``actual_pmpm``, ``difference_pmpm``, ``difference_usd`` (of a
         change: over the treated arm's member-months after the start), ``lo90``, ``hi90``, ``lo95``, ``hi95``,
-        ``p`` (NaN for a level, and in a setting that was not simulated), ``ae_ratio``, ``primary`` (bool),
-        ``note``.
+        ``p`` (NaN for a level, and in a setting that was not simulated), ``ae_ratio``, ``peers_sd_pmpm`` (of
+        a level: how far comparison organisations differ by themselves), ``primary`` (bool), ``note``.
     series: one row per quarter: ``quarter`` (event quarter), ``first_month``, ``expected_pmpm``,
         ``actual_pmpm``, ``comparison_pmpm``, ``member_months``, ``members`` (of the treated arm).
     """
@@ -238,6 +238,7 @@ class DidResult:
         quarters at once), ``reference`` (bool), ``member_months``, ``members``.
     variance_shares: ``source`` (id), ``label``, ``share``: what the interval's width is made of.
     pre_trend: difference of pre-period slopes, PMPM per year, with its interval.
+    pre_trend_detectable: the smallest difference of slopes found with 80% power, dollars PMPM per year.
     pre_trend_tests: all quarters before the start jointly (`study.pre_trend_results.KINDS`).
     """
 
@@ -256,6 +257,7 @@ class DidResult:
     rule: str
     warnings: tuple[str, ...] = ()
     pre_trend_tests: pd.DataFrame = field(default_factory=pre_trend_tests)
+    pre_trend_detectable: float | None = None
     COUNTS: ClassVar[dict[str, tuple[str, ...]]] = {"event_study": ("members",)}
     RESTING: ClassVar[dict[str, tuple[str, ...]]] = {
         "event_study": ("estimate", "se", "lo95", "hi95", "band_lo", "band_hi", "member_months")

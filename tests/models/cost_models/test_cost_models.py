@@ -190,7 +190,8 @@ def test_a_wrong_link_and_a_wrong_variance_are_found():
     large = person_years(seed=11, clusters=100, each=60)
     tests = panel_of_tests(large, outcome="users_cost", covariates=COVARIATES, family="ols")
     assert tests.loc["Pregibon link", "p"] < 0.01 and "link is wrong" in tests.loc["Pregibon link", "meaning"]
-    assert tests.loc["modified Hosmer-Lemeshow", "p"] < 0.05
+    groups = tests.loc["modified Hosmer-Lemeshow"]
+    assert groups["p"] < 0.05 and f"prediction: {groups['largest']:+,.2f} against" in groups["meaning"]
     assert (
         tests.loc["modified Park", "ci_low"] > 0 and "ols assumes 0" in tests.loc["modified Park", "meaning"]
     )

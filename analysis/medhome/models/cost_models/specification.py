@@ -27,7 +27,7 @@ SMALL = 0.05
 """Share of the mean prediction below which a prediction (of ols, say) has no usable logarithm."""
 GROUPS = 10
 FAMILIES = {0: "Gaussian", 1: "Poisson", 2: "gamma", 3: "inverse Gaussian"}
-COLUMNS = ("test", "statistic", "ci_low", "ci_high", "se", "p", "meaning")
+COLUMNS = ("test", "statistic", "ci_low", "ci_high", "se", "p", "largest", "meaning")
 
 
 def specification_tests(
@@ -40,6 +40,8 @@ def specification_tests(
     floor: int = 1,
 ) -> pd.DataFrame:
     """One row per test: statistic, 95% interval, standard error, p and what it means, in words.
+
+    ``largest`` is the mean residual of the group that is furthest off, of the test that has groups.
 
     folds, seed: of the Copas test; whole clusters are held out. held: predictions (N,) on rows left out of
     the fit, where they are known already. floor: numbers of rows below it are not told.
@@ -69,7 +71,7 @@ def specification_tests(
 
 def _row(name: str, test: Callable[[], dict[str, object]]) -> dict[str, object]:
     nan = float("nan")
-    empty = {"statistic": nan, "ci_low": nan, "ci_high": nan, "se": nan, "p": nan}
+    empty = {"statistic": nan, "ci_low": nan, "ci_high": nan, "se": nan, "p": nan, "largest": nan}
     try:
         return {"test": name, **empty, **test()}
     except ModelRefusal as refused:
@@ -187,17 +189,17 @@ def _hosmer_lemeshow(mean: np.ndarray, table: CostTable) -> dict[str, object]:
     joint = wald(fit.beta, found.matrix, np.inf)
     q, G = joint.df1, table.clusters
     f = joint.statistic * (G - q) / (G - 1)
-    p = float(stats.f.sf(f, q, G - q))
+    p, largest = float(stats.f.sf(f, q, G - q)), float(fit.beta[worst])
     where = (
         f"F({q}, {G - q}) {f:.2f}, p {p:.2g}; largest in group {worst + 1} of {count} by prediction: "
-        f"{fit.beta[worst]:+,.2f} against a mean of {overall:,.2f}"
+        f"{largest:+,.2f} against a mean of {overall:,.2f}"
     )
     meaning = (
         f"Mean residuals by tenth of the prediction are no further from zero than chance allows ({where})."
         if p >= 0.05
         else f"Some tenth of the predictions is off ({where}): predicted and actual cost part there."
     )
-    return {"statistic": f, "p": p, "meaning": meaning}
+    return {"statistic": f, "p": p, "largest": largest, "meaning": meaning}
 
 
 def _pearson(mean: np.ndarray, table: CostTable) -> dict[str, object]:
