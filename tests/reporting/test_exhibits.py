@@ -224,3 +224,14 @@ def test_a_table_without_rows_is_still_a_table():
     empty = dataclasses.replace(example.quality(), rules=example.quality().rules.assign(count=0))
     made = cohort_exhibits.rules(empty)
     assert made.cells() == [] and "<tbody></tbody>" in made.html()
+
+
+def test_a_column_that_says_nothing_is_left_out_of_the_page_and_stays_in_the_data():
+    def table(notes: list[str]) -> DataTable:
+        frame = pd.DataFrame({"label": ["a", "b"], "note": notes})
+        columns = (Column("label", "Place"), Column("note", "Note", seldom=True))
+        return DataTable(id="t", caption="C", frame=frame, columns=columns)
+
+    silent, telling = table(["", ""]), table(["", "few members"])
+    assert "Note" not in silent.html() and silent.csv().splitlines()[0] == "label,note"
+    assert ">Note<" in telling.html() and "few members" in telling.html()

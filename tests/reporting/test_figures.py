@@ -138,15 +138,15 @@ def test_a_withheld_month_is_a_gap_and_the_note_says_so():
         line = made.draw(WIDE).axes[0].lines[1]  # after the line that marks the start
     values = np.asarray(line.get_ydata(), dtype=float)
     assert np.isnan(values[[11, 12]]).all() and np.isfinite(values[[10, 13]]).all()
-    assert "Gaps: withheld" in made.block().html
+    assert "What is missing here is withheld" in made.block().html
     # what is withheld but not drawn leaves no gap
     organizations = example.cohort().organizations.dropna(subset=["members"]).assign(practices=np.nan)
     drawn = cohort_figures.organizations(
         dataclasses.replace(example.cohort(), organizations=organizations), SPEC
     )
-    assert "withheld" in drawn.table.csv() and "Gaps: withheld" not in drawn.block().html
+    assert "withheld" in drawn.table.csv() and "What is missing here is withheld" not in drawn.block().html
     whole = dataclasses.replace(example.quality(), volumes=example.quality().volumes.fillna(100.0))
-    assert "Gaps: withheld" not in cohort_figures.volumes(whole, SPEC).block().html
+    assert "What is missing here is withheld" not in cohort_figures.volumes(whole, SPEC).block().html
 
 
 def test_the_event_study_marks_before_and_after_differently_and_the_reference_hollow():

@@ -35,7 +35,7 @@ def shown(name: str, found: Measures | None = None) -> str:
 def test_words_name_what_moved_and_what_is_not_known():
     text = shown("measures_in_words")
     assert "not HEDIS" in text
-    assert "Use of care: 2 measures could be estimated. No measure differs from no effect" in text
+    assert "Use of care: 2 measures could be estimated. Allowing for how many were tested, no measure" in text
     assert "Chronic care: 1 measure could be estimated." in text
     assert "Diabetes: eye exam rose by 5.0 percentage points (95% interval 2.1 to 7.9)." in text
     assert "Not known from this input: 1 measure, listed" in text
@@ -46,9 +46,15 @@ def test_words_name_what_moved_and_what_is_not_known():
 def test_tables_write_each_measure_in_its_own_unit():
     cells = measure_exhibits.effects(measures(), "utilisation", asked()).cells()
     minus = "\N{MINUS SIGN}"
-    assert cells[0][:5] == ["Emergency visits", "120.0", "118.0", "121.0", "123.0"]
-    assert cells[0][5:7] == [f"{minus}4.0", f"{minus}11.8 to 3.8"]
-    assert cells[1][1:6] == ["10.0%", "9.0%", "10.0%", "10.5%", f"{minus}1.5"]
+    assert cells[0][:3] == ["Emergency visits", "120.0; 118.0", "121.0; 123.0"]
+    assert cells[0][3:5] == [f"{minus}4.0", f"{minus}11.8 to 3.8"]
+    assert cells[0][5:] == ["0.31", "0.62; 0.40"]
+    assert cells[1][1:4] == ["10.0%; 9.0%", "10.0%; 10.5%", f"{minus}1.5"]
+    certain = dataclasses.replace(measures(), effects=measures().effects.assign(p=2e-6, p_holm=4e-6))
+    assert measure_exhibits.effects(certain, "chronic", asked()).cells()[0][5:] == [
+        "below 0.001",
+        "below 0.001; 0.001",
+    ]
     eligible = measure_exhibits.eligible(measures(), "chronic", asked()).cells()
     assert eligible[0][3:] == ["900", "450", "1,500", "600", "40.0%"]
 
@@ -161,3 +167,15 @@ def test_measures_are_named_and_saved_and_an_older_report_has_none(tmp_path):
     pd.testing.assert_frame_equal(load_evaluation(tmp_path).measures.effects, whole.measures.effects)
     released, _ = disclosure.release(dataclasses.replace(whole, measures=Measures()), 11)
     assert released.measures.rates.empty
+
+
+def test_a_measure_whose_gaps_are_all_withheld_has_no_empty_row_in_the_picture():
+    found = measures()
+    other = found.gaps.assign(measure="copd", label="COPD: an inhaler")
+    other[["members", "members_with", "denominator", "events", "rate"]] = float("nan")
+    both = dataclasses.replace(found, gaps=pd.concat([found.gaps, other], ignore_index=True))
+    figure = measure_figures.closure(both, asked())
+    with style():
+        drawn = [text.get_text() for text in figure.draw(736).axes[0].texts]
+    assert drawn == ["Diabetes: eye exam"]
+    assert "What is missing here is withheld" in figure.block().html

@@ -96,7 +96,7 @@ def test_a_withheld_organisation_is_a_dagger_and_no_dot():
     frame = FOUND.organizations.copy()
     frame.loc[1, ["members", "estimate", "change"]] = float("nan")
     block = pages.effect_without_one_organization(report(dataclasses.replace(FOUND, organizations=frame)))
-    assert "†" in block.text and "Gaps: withheld" in block.text
+    assert "†" in block.text and "What is missing here is withheld" in block.text
     assert "between −$6.60 and −$1.10" in block.text
 
 

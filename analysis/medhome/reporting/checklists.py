@@ -106,9 +106,10 @@ def checklist(name: str, items: tuple[Item, ...]) -> Block:
         note=f"Items in our own words. {SOURCES[name]}",
         muted=[i.status == "not applicable" for i in own],
     )
+    outside = by_status["not applicable"]
     counted = (
         f"{count(by_status['auto'])} items are answered from the study, {count(by_status['author'])} are the "
-        f"author's, {count(by_status['not applicable'])} do not apply."
+        f"author's, {count(outside)} {'does' if outside == 1 else 'do'} not apply."
     )
     shown = table.block()
     folded = f"<details><summary>{escape(counted)}</summary>\n{shown.html}\n</details>"

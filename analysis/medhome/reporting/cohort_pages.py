@@ -86,7 +86,8 @@ def members_by_stratum(report: ReleasedRun) -> Block:
 def balance_at_baseline(report: ReleasedRun) -> Block:
     """Exhibit T2 as picture and table: how alike the arms were before the start."""
     cohort = report.evaluation.cohort
-    return paragraphs([cohort_words.balance(cohort)]) + cohort_figures.balance(cohort, report.spec).block()
+    drawn = cohort_figures.balance(cohort, report.spec)
+    return paragraphs([cohort_words.balance(cohort)]) + drawn.with_table()
 
 
 NOT_STATED = "Not stated in the study file"

@@ -44,7 +44,7 @@ class Column:
     With ``upper`` the column is an interval from ``name`` to ``upper``. ``raw`` writes a value for CSV.
     ``by_row`` writes the cell from its whole row, where rows have units of their own. ``beneath`` is a
     column that stands in small print under this one. ``link`` names a column with the address that the cell
-    links to.
+    links to. A column that is ``seldom`` filled is left out of a page where no row fills it.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Column:
     by_row: Callable[[Row], str] | None = None
     beneath: Column | None = None
     link: str = ""
+    seldom: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -112,13 +113,14 @@ class DataTable:
 
     def html(self) -> str:
         """The table's markup, in a box of its own that scrolls where the page is narrow."""
+        columns = self._filled()
         head = "".join(
             f'<th scope="col"{_right(c) if i else ""}>{escape(c.label)}{_unit(c)}</th>'
-            for i, c in enumerate(self.columns)
+            for i, c in enumerate(columns)
         )
         body = []
         for i, row in enumerate(self.rows()):
-            first, *rest = [(c, self._markup(row, c)) for c in self.columns]
+            first, *rest = [(c, self._markup(row, c)) for c in columns]
             css = " ".join(
                 k
                 for k, on in (("muted", self._flag(self.muted, i)), ("strong", self._flag(self.strong, i)))
@@ -130,7 +132,7 @@ class DataTable:
         caption = f"<caption><span>{prose(self.heading)}</span></caption>"
         table = (
             f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(self.heading)}">'
-            f"<table{_dense(len(self.columns))}>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+            f"<table{_dense(len(columns))}>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
         )
         lines = [line for line in self.full_note().split("\n") if line]
         return table + "".join(f'<p class="tnote">{prose(line)}</p>' for line in lines)
@@ -180,6 +182,11 @@ class DataTable:
             name in self.resting and any(absent(row[c]) for c in self.counts if c in row)
         )
 
+    def _filled(self) -> list[Column]:
+        """The columns that a page shows."""
+        rows = self.rows()
+        return [c for c in self.columns if not c.seldom or any(self._text(row, c) for row in rows)]
+
     def _texts(self, row: Row, column: Column) -> list[str]:
         return [self._text(row, c) for c in (column, column.beneath) if c is not None]
 
@@ -190,7 +197,8 @@ class DataTable:
         shown = f'<a href="{escape(target)}">{written(text)}</a>' if target else written(text)
         if column.upper and len(self.columns) >= PARTED_INTERVALS:
             shown = shown.replace(" to ", " <wbr>to ", 1)  # where a narrow column may part an interval
-        return shown + "".join(f'<span class="u">{prose(t)}</span>' for t in small)
+        whole = " nb" if column.beneath is not None and column.beneath.upper else ""
+        return shown + "".join(f'<span class="u{whole}">{prose(t)}</span>' for t in small)
 
     def _text(self, row: Row, column: Column) -> str:
         if self.is_withheld(row, column.name):

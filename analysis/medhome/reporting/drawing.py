@@ -87,7 +87,7 @@ class Figure:
 
     def _gaps(self) -> str:
         hidden = any(self.table.is_withheld(row, name) for row in self.table.rows() for name in self.drawn)
-        return "Gaps: withheld, for small numbers of people." if hidden else ""
+        return "What is missing here is withheld, for small numbers of people." if hidden else ""
 
 
 def canvas(width: int, height: int, rows: int = 1) -> Any:

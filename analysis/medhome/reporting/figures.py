@@ -61,9 +61,9 @@ def detectable(did: DidResult, published: PublishedEffect, spec: StudySpec) -> F
             if not absent(low90):
                 axes.plot([low90, high90], [1.55, 1.55], color=BLUE, linewidth=5, solid_capstyle="butt")
             axes.plot([value], [1.55], "o", color=BLUE, markersize=9)
-            axes.text(
-                left, 2.1, f"Estimate {usd(value)}, 90% and 95% interval", ha="left", va="center", color=BLUE
-            )
+            # On a phone the longer label would lie over the line at zero.
+            ends_named = ", 90% and 95% interval" if width > NARROW else ""
+            axes.text(left, 2.1, f"Estimate {usd(value)}{ends_named}", ha="left", va="center", color=BLUE)
         axes.plot(
             [published.effect_pmpm_usd],
             [0.4],

@@ -7,7 +7,7 @@ import pandas as pd
 from medhome.reporting import measure_words as words
 from medhome.reporting.datatable import Column, DataTable, records
 from medhome.reporting.study_words import arm_label
-from medhome.study.display import count, number
+from medhome.study.display import count, number, p_value
 from medhome.study.measure_results import Measures
 from medhome.study.spec import StudySpec
 
@@ -18,15 +18,19 @@ _EFFECT_RESTING = Measures.RESTING["effects"]
 def effects(found: Measures, family: str, spec: StudySpec) -> DataTable:
     """Rates of both arms in both periods, the effect with its interval, and p-values as they are adjusted."""
     frame = words.of_family(found.effects, family)
-    treated, comparison = arm_label("treated", spec), arm_label("comparison", spec)
 
-    def rate(name: str, label: str) -> Column:
-        return Column(name, label, number, by_row=lambda row: words.value(row, name))
+    def rate(name: str, label: str, after: Column | None = None) -> Column:
+        return Column(name, label, number, by_row=lambda row: words.value(row, name), beneath=after)
 
+    means = [
+        rate(f"{arm}_baseline", f"{arm_label(arm, spec)} before", rate(f"{arm}_performance", "after"))
+        for arm in ("treated", "comparison")
+    ]
     notes = [
-        "Rates are per 1,000 member-years, shares in percent; effects per 1,000 member-years or in "
-        "percentage points, actual minus expected. Holm: p-value adjusted for the measures of this table; "
-        "BH: adjusted for the share of false findings (Benjamini and Hochberg)."
+        "Before, and beneath it after, the start. Rates are per 1,000 member-years, shares in percent; "
+        "effects per 1,000 member-years or in percentage points, actual minus expected. Holm: p-value "
+        "adjusted for the measures of this table; BH: adjusted for the share of false findings (Benjamini "
+        "and Hochberg)."
     ]
     notes += [f"{row['label']}: {row['note']}." for row in records(frame) if row["note"]]
     return DataTable(
@@ -35,15 +39,11 @@ def effects(found: Measures, family: str, spec: StudySpec) -> DataTable:
         frame=frame,
         columns=(
             Column("label", "Measure"),
-            rate("treated_baseline", f"{treated}, before"),
-            rate("treated_performance", f"{treated}, after"),
-            rate("comparison_baseline", f"{comparison}, before"),
-            rate("comparison_performance", f"{comparison}, after"),
+            *means,
             Column("estimate", "Effect", number, by_row=lambda row: words.effect_value(row, "estimate")),
             Column("lo95", "95% interval", number, upper="hi95", by_row=words.effect_interval),
-            Column("p", "p", _p),
-            Column("p_holm", "p, Holm", _p),
-            Column("p_bh", "p, BH", _p),
+            Column("p", "p", p_value),
+            Column("p_holm", "Holm", p_value, beneath=Column("p_bh", "BH", p_value)),
         ),
         counts=_EFFECT_COUNTS,
         resting=_EFFECT_RESTING,
@@ -110,7 +110,3 @@ def _by_period(
         note="Counted over: member-months for rates per 1,000 member-years, else members of each year, "
         "discharges or fills. Members of several years count in each.",
     )
-
-
-def _p(value: object) -> str:
-    return number(value, 3)

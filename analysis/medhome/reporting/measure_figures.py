@@ -45,7 +45,7 @@ def closure(found: Measures, spec: StudySpec) -> Figure:
     frame = found.gaps[~found.gaps["measure"].str.startswith("composite_")]
     places = ["measure", "label", "arm", "period"]
     wide = frame.set_index(places)["rate"].unstack(["arm", "period"])
-    wide = wide.reindex(pd.MultiIndex.from_frame(frame[places[:2]].drop_duplicates()))
+    wide = wide.reindex(pd.MultiIndex.from_frame(frame[places[:2]].drop_duplicates())).dropna(how="all")
     return Figure(
         id="fig-gap-closure",
         title="Gaps in care closed within the year",

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from medhome.reporting.datatable import records
-from medhome.study.display import absent, count, interval, listed, number, share
+from medhome.study.display import absent, count, interval, listed, number, p_value, share
 from medhome.study.measure_results import Measures
 
 FAMILIES = {
@@ -73,11 +73,11 @@ def effects_in_words(name: str, rows: list[dict[str, Any]], noun: str) -> str:
         return f"{counted} With so few organisations none has a p-value."
     if not moved:
         return (
-            f"{counted} No {noun} differs from no effect once it is counted how many were tested "
-            f"(smallest p-value after Holm {number(min(row['p_holm'] for row in tested), 2)})."
+            f"{counted} Allowing for how many were tested, no {noun} differs from no effect (smallest "
+            f"p-value after Holm {p_value(min(row['p_holm'] for row in tested))})."
         )
     said = listed([one_in_words(row) for row in moved])
-    return f"{counted} Once it is counted how many were tested, {said}."
+    return f"{counted} Allowing for how many were tested (Holm), {said}."
 
 
 def one_in_words(row: Any) -> str:

@@ -62,7 +62,7 @@ def reproduce_this_report(report: ReleasedRun) -> Block:
     command = "medhome verify REPORT_FOLDER --data DATA_FOLDER"
     after = f"Fingerprint of the study: {report.spec.fingerprint[:16]}.{version}"
     return Block(
-        html=f'<ul>{items}</ul><p>{before}</p><div class="hl" tabindex="0"><pre>{command}</pre></div>'
+        html=f'<ul>{items}</ul><p>{before}</p><div class="hl command" tabindex="0"><pre>{command}</pre></div>'
         f"<p>{escape(after)}</p>",
         text="\n".join([*(f"- {n}: {a}" for n, a in files), before, command, after]),
     )

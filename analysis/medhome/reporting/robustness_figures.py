@@ -142,10 +142,12 @@ def _name_the_extremes(axes: Axes, frame: object, width: int) -> None:
     rows = list(rows_of(frame))  # type: ignore[arg-type]
     if len(rows) < 2:
         return
+    lines = hasattr(rows[0], "lo95")  # then a label stands beyond the intervals, where no line crosses it
     for place, row, side, up in ((1, rows[0], "left", -12), (len(rows), rows[-1], "right", 12)):
+        end = (row.lo95 if up < 0 else row.hi95) if lines else row.estimate
         axes.annotate(
             shortened(str(row.label), 40 if width == WIDE else 26),
-            (place, row.estimate),
+            (place, row.estimate if absent(end) else end),
             xytext=(0, up),
             textcoords="offset points",
             ha=side,

@@ -14,8 +14,16 @@ def impact_by_year(found: Savings) -> DataTable | None:
     if not set(NET_BY_YEAR) <= set(found.by_year.columns):
         return None
     months = Column("first_month", "months", month_short, upper="last_month", raw=month_name)
-    without = Column("lo95", "95% interval", usd, upper="hi95")
-    with_fees = Column("net_lo95", "95% interval", usd, upper="net_hi95")
+
+    def chance(name: str) -> Column:
+        return Column(name, "p", p_value)
+
+    def range_of(prefix: str) -> Column:
+        narrower = Column(f"{prefix}lo90", "90% interval", usd, upper=f"{prefix}hi90")
+        return Column(
+            f"{prefix}lo95", "95% interval", usd, "$ PMPM", upper=f"{prefix}hi95", beneath=narrower
+        )
+
     return DataTable(
         id="tbl-impact-year",
         caption="Savings by program year, without and with program payments",
@@ -27,14 +35,11 @@ def impact_by_year(found: Savings) -> DataTable | None:
                 "comparison_pmpm", "Comparison", usd, "$ PMPM",
                 beneath=Column("comparison_change_pmpm", "change", usd),
             ),
-            Column("gross_pmpm", "Without payments", usd, "$ PMPM, allowed", beneath=without),
-            Column("lo90", "90% interval", usd, "$ PMPM", upper="hi90", beneath=Column("p", "p", p_value)),
+            Column("gross_pmpm", "Without payments", usd, "$ PMPM, allowed", beneath=chance("p")),
+            range_of(""),
             Column("gross_share", "Of expected", share),
-            Column("net_pmpm", "With payments", usd, "$ PMPM, paid", beneath=with_fees),
-            Column(
-                "net_lo90", "90% interval", usd, "$ PMPM", upper="net_hi90",
-                beneath=Column("net_p", "p", p_value),
-            ),
+            Column("net_pmpm", "With payments", usd, "$ PMPM, paid", beneath=chance("net_p")),
+            range_of("net_"),
         ),
         counts=Savings.COUNTS["by_year"],
         resting=Savings.RESTING["by_year"],

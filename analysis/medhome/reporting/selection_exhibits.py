@@ -157,7 +157,7 @@ def effects(found: Selection) -> DataTable:
             Column("lo95", "95% interval", number, upper="hi95"),
             Column("p", "p", p_value),
             Column("organizations", "Organisations", count),
-            Column("note", "Note"),
+            Column("note", "Note", seldom=True),
         ),
         note="Random effects on the organisations' changes, the sampling of members taken as known, a flat "
         "prior on how far organisations move by themselves.",

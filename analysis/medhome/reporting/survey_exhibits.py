@@ -5,7 +5,7 @@ from __future__ import annotations
 from medhome.reporting import survey_words as words
 from medhome.reporting.datatable import Column, DataTable, records
 from medhome.reporting.study_words import arm_label
-from medhome.study.display import count, number, share
+from medhome.study.display import count, number, p_value, share
 from medhome.study.spec import StudySpec
 from medhome.study.survey_results import Surveys
 
@@ -14,13 +14,17 @@ def effects(found: Surveys, spec: StudySpec) -> DataTable:
     """Each item and composite: rates of both arms in both waves, the effect, and p-values as adjusted."""
     frame = words.with_instruments(found.effects, found, "family")
     frame = frame.assign(about=[words.about(row) for row in records(frame)])
-    treated, comparison = arm_label("treated", spec), arm_label("comparison", spec)
 
-    def rate(name: str, label: str) -> Column:
-        return Column(name, label, number, by_row=lambda row: words.rate(row, name))
+    def rate(name: str, label: str, after: Column | None = None) -> Column:
+        return Column(name, label, number, by_row=lambda row: words.rate(row, name), beneath=after)
 
+    means = [
+        rate(f"{arm}_baseline", f"{arm_label(arm, spec)} before", rate(f"{arm}_performance", "after"))
+        for arm in ("treated", "comparison")
+    ]
     notes = [
-        "Shares of answers in the top box, weighted and at one case mix; effects in percentage points, or in "
+        "Before, and beneath it after, the start. Shares of answers in the top box, weighted and at one case "
+        "mix; effects in percentage points, or in "
         "the unit of the amount, actual minus expected. p-values are adjusted for the items of an instrument."
     ]
     notes += [f"{row['label']}: {row['note']}." for row in records(frame) if row["note"]]
@@ -30,14 +34,10 @@ def effects(found: Surveys, spec: StudySpec) -> DataTable:
         frame=frame,
         columns=(
             Column("label", "Item", beneath=Column("about", "instrument")),
-            rate("treated_baseline", f"{treated}, before"),
-            rate("treated_performance", f"{treated}, after"),
-            rate("comparison_baseline", f"{comparison}, before"),
-            rate("comparison_performance", f"{comparison}, after"),
+            *means,
             Column("estimate", "Effect", number, by_row=words.effect),
             Column("lo95", "95% interval", number, upper="hi95", by_row=words.effect_interval),
-            Column("p_holm", "p, Holm", _p),
-            Column("p_bh", "p, BH", _p),
+            Column("p_holm", "Holm", p_value, beneath=Column("p_bh", "BH", p_value)),
         ),
         counts=Surveys.COUNTS["effects"],
         resting=Surveys.RESTING["effects"],
@@ -70,7 +70,3 @@ def responses(found: Surveys, spec: StudySpec) -> DataTable:
         note="Respondents are members, clinicians or practices, as the instrument says. Asked is zero where "
         "the table has no invitations.",
     )
-
-
-def _p(value: object) -> str:
-    return number(value, 3)

@@ -104,7 +104,10 @@ def chain(found: Uncertainty) -> DataTable:
             Column("name", "Quantity", beneath=Column("shown_unit", "unit")),
             Column("estimate", "Estimate", number, by_row=one("estimate")),
             Column("lo95", "95% interval", number, upper="hi95", by_row=ends("", "95"), beneath=narrower),
-            Column("se", "Standard error", number, by_row=one("se"), beneath=factors),
+            # Of a mixture the interval's length and the standard deviation differ: this is the former's.
+            Column(
+                "se", "Length over 3.92", number, "of the 95% interval", by_row=one("se"), beneath=factors
+            ),
             Column(
                 "practices_lo95",
                 "Practices drawn anew",

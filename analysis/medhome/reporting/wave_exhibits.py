@@ -38,7 +38,7 @@ def waves(found: Waves) -> DataTable:
             Column("months_before", "Months before", count),
             Column("months_after", "Months after", count),
             Column("member_months", "Member-months", count, "under the program"),
-            Column("note", "Note"),
+            Column("note", "Note", seldom=True),
         ),
         counts=Waves.COUNTS["waves"],
         resting=Waves.RESTING["waves"],

@@ -141,7 +141,9 @@ def practices(found: Where, spec: StudySpec) -> Figure:
                 label=f"Practices, {study_words.arm_label(arm, spec).lower()}",
             )
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        # Sizes of practices seldom span a decade: 1, 2 and 5 alone would name one or two of them.
+        steps = (1, 1.5, 2, 3, 4, 5, 7) if width == WIDE else (1, 2, 3, 5)
+        axes.xaxis.set_major_locator(LogLocator(subs=steps))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: count(v)))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
         axes.set_xlabel("Members a month")

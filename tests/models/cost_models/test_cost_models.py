@@ -193,7 +193,7 @@ def test_a_wrong_link_and_a_wrong_variance_are_found():
     groups = tests.loc["modified Hosmer-Lemeshow"]
     assert groups["p"] < 0.05 and f"prediction: {groups['largest']:+,.2f} against" in groups["meaning"]
     assert (
-        tests.loc["modified Park", "ci_low"] > 0 and "ols assumes 0" in tests.loc["modified Park", "meaning"]
+        tests.loc["modified Park", "ci_low"] > 0 and "OLS assumes 0" in tests.loc["modified Park", "meaning"]
     )
 
 

@@ -20,6 +20,7 @@ from medhome.models.cost_models.fitting import Part, family_of, fit_part
 from medhome.models.cost_models.model import ASSUMED_POWER, CostModel, fit_model
 from medhome.models.panels.absorb import codes
 from medhome.models.panels.sandwich import Inference, wald
+from medhome.study.display import p_value
 from medhome.study.problems import ModelRefusal
 
 FEWEST_ROWS = 20
@@ -113,8 +114,9 @@ def _park(part: Part, table: CostTable, model: CostModel, floor: int) -> dict[st
     found = Inference.of(float(fit.beta[1]), float(errors.matrix[1, 1] ** 0.5), errors.df)
     power = found.estimate
     nearest = FAMILIES[int(np.clip(np.floor(power + 0.5), 0, 3))]
-    name = model.choice.second if len(model.parts) > 1 else model.choice.family
-    assumed = model.power if model.power is not None else ASSUMED_POWER.get(name, 1.5)
+    family = model.choice.second if len(model.parts) > 1 else model.choice.family
+    name = {"ols": "OLS"}.get(family, family)
+    assumed = model.power if model.power is not None else ASSUMED_POWER.get(family, 1.5)
     left = (
         ""
         if use.all()
@@ -191,7 +193,7 @@ def _hosmer_lemeshow(mean: np.ndarray, table: CostTable) -> dict[str, object]:
     f = joint.statistic * (G - q) / (G - 1)
     p, largest = float(stats.f.sf(f, q, G - q)), float(fit.beta[worst])
     where = (
-        f"F({q}, {G - q}) {f:.2f}, p {p:.2g}; largest in group {worst + 1} of {count} by prediction: "
+        f"F({q}, {G - q}) {f:.2f}, p {p_value(p)}; largest in group {worst + 1} of {count} by prediction: "
         f"{largest:+,.2f} against a mean of {overall:,.2f}"
     )
     meaning = (
