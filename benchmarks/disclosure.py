@@ -2,9 +2,9 @@
 
     python -m benchmarks.disclosure --studies 500 --worlds 3 --jobs 2     writes docs/benchmarks/disclosure.md
 
-The reader (`benchmarks.disclosure_reader`) has ``results.json`` alone and knows nothing of the gate. It reads
-some studies with small counts withheld and nothing else as well, to show that it finds what there is.
-Whole reports of simulated worlds are read page by page as well (`benchmarks.disclosure_files`).
+The reader (`medhome.reporting.outside_reader`) has ``results.json`` alone and knows nothing of the gate. It
+reads some studies with small counts withheld and nothing else as well, to show that it finds what there is.
+Whole reports of simulated worlds are read page by page as well (`medhome.reporting.read_as_outsider`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import disclosure_studies as studies
-from benchmarks.disclosure_files import findings
-from benchmarks.disclosure_reader import Claim, Reader
 from medhome import runs
 from medhome.reporting import disclosure
+from medhome.reporting.outside_reader import Claim, Reader
+from medhome.reporting.read_as_outsider import findings
 from medhome.reporting.result_names import TABLES
 from medhome.reporting.results_file import numbers
 from medhome.study.problems import DisclosureRefused

@@ -195,12 +195,16 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
         out: Annotated[
             Path, typer.Option("--out", help="what is released goes to OUT/<study>/<through>/")
         ] = Path("reports/released"),
+        data: Annotated[
+            Path | None,
+            typer.Option("--data", help="input tables, to look for their identifiers", show_default=False),
+        ] = None,
         json: Json = False,
     ) -> None:
         """Copy what may be released of a report, after every disclosure audit passed; else refuse (5)."""
         from medhome import reports
 
-        target = reports.release(folder, out)
+        target = reports.release(folder, out, data)
         _show(json, {"released": str(target)}, str(target))
 
     @app.command(

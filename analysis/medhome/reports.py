@@ -17,6 +17,7 @@ from medhome.reporting import verify as verification
 from medhome.reporting.consistency import Consistency, consistency
 from medhome.reporting.json_files import write_json
 from medhome.reporting.made_with import code_here, commit_that_holds, environment_here, lock_here
+from medhome.reporting.released_text import identifiers
 from medhome.study import protocol
 from medhome.study.as_run import study_through
 from medhome.study.problems import DataProblem, StudyFileError
@@ -178,13 +179,16 @@ def render_again(
     return runs.Published(folder=report, run_id=plain["run_id"], headline=headline)
 
 
-def release(report: Path, out: Path = Path("reports/released")) -> Path:
+def release(report: Path, out: Path = Path("reports/released"), data: Path | None = None) -> Path:
     """Copy what may be released of a report to ``out/<study>/<through>/``, once every audit passed.
+
+    Arguments
+        data: folder of the input tables, whose identifiers of people and claims are then looked for.
 
     Raises `DisclosureRefused` with every finding; then nothing was written.
     """
     _outside(out, report)
-    return releases.release(_candidate(publish.as_published(report)), out)
+    return releases.release(_candidate(publish.as_published(report), data), out)
 
 
 def bundle(report: Path, out: Path, *, world: str | None = None, seed: int | None = None) -> Path:
@@ -244,9 +248,15 @@ def _simulated(
     return packages.World(world=world, seed=seed, report="report")
 
 
-def _candidate(report: Path) -> releases.Candidate:
+def _candidate(report: Path, data: Path | None = None) -> releases.Candidate:
     published = verification.read_published(report)
-    return releases.Candidate(folder=report, published=published, run=runs.released_run(report))
+    names = [i["name"] for i in published.manifest["inputs"]]
+    return releases.Candidate(
+        folder=report,
+        published=published,
+        run=runs.released_run(report),
+        identifiers=frozenset() if data is None else identifiers(data, names),
+    )
 
 
 def _license() -> str:

@@ -293,7 +293,7 @@ def quality() -> DataQuality:
     )
     rows = []
     for i, month in enumerate(range(month_index("2006-06"), month_index("2010-04"))):
-        for arm, people in (("treated", 18600), ("comparison", 60300)):
+        for arm, people in (("treated", 18600), ("comparison", 59980)):
             wave = 1 + 0.05 * math.sin(i * 0.52) + (0.01 if arm == "treated" else 0)
             hidden = arm == "treated" and i in (11, 12)
             rows.append(

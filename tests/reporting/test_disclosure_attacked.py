@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from benchmarks import disclosure_studies as studies
 from benchmarks.disclosure import FLOOR, attacked, claims
-from benchmarks.disclosure_files import _small_cells, tables
 
+from medhome.reporting.read_as_outsider import small_cells, tables
 from medhome.reporting.results_file import numbers
 from medhome.study.spec import read_study
 
@@ -46,4 +46,4 @@ def test_what_the_reader_names_is_true():
 def test_a_small_count_in_the_file_behind_a_table_is_found():
     page = '<a href="data:text/csv;charset=utf-8,Arm,Members,Effect%0Atreated,7,7%0Aprogram,12,3%0A">CSV</a>'
     (table,) = tables(page)
-    assert list(_small_cells(table, FLOOR)) == ["Members 7 (treated, 7)"]
+    assert list(small_cells(table, FLOOR)) == ["Members 7 (treated, 7)"]

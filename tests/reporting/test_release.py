@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import json
+import re
 import shutil
+import urllib.parse
 
 import pandas as pd
 import pytest
 
 from medhome import reports, runs
-from medhome.reporting import release
+from medhome.reporting import release, released_text, results_file
 from medhome.reporting.json_files import read_json, write_json
 from medhome.reporting.verify import read_published
-from medhome.study.problems import DisclosureRefused, StudyFileError
+from medhome.study.problems import DataProblem, DisclosureRefused, StudyFileError
 
 
 @pytest.fixture
@@ -74,6 +78,29 @@ def _small_count_in_a_frame(folder):
     frame.to_parquet(path, index=False)
 
 
+def _number_of_another_run(folder):
+    results = read_json(folder / "results.json")
+    results["numbers"]["did.total_pmpm"]["value"] *= 1 + 1e-6
+    write_json(results, folder / "results.json")
+
+
+def _small_count_by_subtraction(folder):
+    """Saved results and results.json edited alike: of a row of the flow all but the last number is told."""
+    path = folder / "evaluation" / "attrition.frame.parquet"
+    flow = pd.read_parquet(path)
+    first, second = flow.index[flow["arm"] == "treated"][:2]
+    flow.loc[[first, second], "members"] = [float("nan"), 30_000.0]
+    flow.loc[second, "members_dropped"] = 4.0 - 30_000.0
+    flow.to_parquet(path, index=False)
+    run = runs.released_run(folder)
+    results_file.write(run.evaluation, run.spec, folder / "results.json", run_id="")
+
+
+def _small_count_on_a_page(folder):
+    page = '<a href="data:text/csv;charset=utf-8,Arm,Members%0Atreated,7%0A">CSV</a>'
+    (folder / "index.html").write_text(page)
+
+
 def _person_rows(folder):
     path = folder / "evaluation" / "cohort.organizations.parquet"
     pd.read_parquet(path).assign(person_id="A").to_parquet(path, index=False)
@@ -105,17 +132,18 @@ def _another_kind(folder):
         (_small_count_in_a_frame, "small-counts"),
         (_person_rows, "rows"),
         (_undeclared_table, "rows"),
-        (_path, "machine"),
-        (_host, "machine"),
+        (_path, "text"),
+        (_host, "text"),
+        (_number_of_another_run, "agreement"),
+        (_small_count_by_subtraction, "derived"),
+        (_small_count_on_a_page, "derived"),
         (_another_kind, "files"),
     ],
 )
 def test_each_audit_can_fail_and_then_nothing_is_written(copied, tmp_path, change, audit, monkeypatch):
     monkeypatch.setattr("socket.gethostname", lambda: "node-17-of-the-clinic")
-    assert refused(copied) == {}
     change(copied)
     described_anew(copied)
-    assert audit in refused(copied)
     with pytest.raises(DisclosureRefused, match=f"{audit}: "):
         reports.release(copied, tmp_path / "released")
     assert not (tmp_path / "released").exists()
@@ -143,3 +171,110 @@ def test_a_count_that_follows_by_subtraction_is_refused(copied):
 def test_a_release_does_not_go_into_the_report(copied):
     with pytest.raises(StudyFileError, match="inside the report"):
         reports.release(copied, copied / "released")
+
+
+def test_a_small_count_that_follows_after_an_edit_is_named(copied, tmp_path):
+    _small_count_by_subtraction(copied)
+    described_anew(copied)
+    found = refused(copied)
+    assert "agreement" not in found and "results" not in found
+    with pytest.raises(DisclosureRefused, match=r"derived: results\.json: attrition\.\w+\.treated\.members"):
+        reports.release(copied, tmp_path / "released")
+
+
+def test_the_record_of_a_release_says_what_was_audited(copied, tmp_path):
+    said = read_json(reports.release(copied, tmp_path / "released") / "disclosure.json")
+    assert said["audit"] == "passed" and said["policy"] == "cms-11" and said["identifiers_of_the_inputs"] == 0
+    assert said["numbers"] == len(read_json(copied / "results.json")["numbers"])
+    assert {"agreement", "derived", "text"} <= {a["id"] for a in said["audits"]}
+
+
+PLANTED = {
+    "an absolute path": "kept in " + "/home" + "/somebody/study.toml",
+    "fetched from the network": '<img src="https://example.org/a.png">',
+    "this machine": "made on node-17-of-the-clinic",
+    "this machine's user": "made by drsomebody",
+    "social security": "078-05-1120",
+    "Medicare beneficiary": "1EG4-TE5-MK73",
+    "an identifier of the input tables": "member M00000417 had",
+}
+
+
+@pytest.mark.parametrize("sign", PLANTED)
+@pytest.mark.parametrize(
+    "name", ["a.html", "link.html", "coded.html", "a.ipynb", "a.json", "a.csv", "a.svg", "a.parquet"]
+)
+def test_what_is_planted_in_any_kind_of_file_is_found_with_its_place(tmp_path, monkeypatch, name, sign):
+    monkeypatch.setattr("socket.gethostname", lambda: "node-17-of-the-clinic")
+    monkeypatch.setattr("getpass.getuser", lambda: "drsomebody")
+    path, known = tmp_path / name, frozenset({"M00000417"})
+    plant(path, "all is well")
+    assert list(released_text.findings(path, known)) == []
+    plant(path, PLANTED[sign])
+    (found, *_) = list(released_text.findings(path, known))
+    assert sign in found and re.search(WHERE[name], found), found
+
+
+WHERE = {
+    "a.html": "line 3: ", "link.html": "line 2", "coded.html": "line 2",
+    "a.ipynb": r"cells\[0\]\.outputs\[0\]\.data\.text/html: ",
+    "a.json": "numbers.label: ", "a.csv": "line 2: ", "a.svg": "line 3: ", "a.parquet": "column label: ",
+}  # fmt: skip
+
+
+def plant(path, words):
+    """A small file of its kind that holds the words."""
+    quoted = urllib.parse.quote(f"Arm,Note\ntreated,{words}\n")
+    coded = base64.b64encode(f"Arm,Note\ntreated,{words}\n".encode()).decode()
+    html = ["<p>\n", "before\n", f"{words}</p>\n"]
+    cell = {"cell_type": "code", "source": [], "outputs": [{"data": {"text/html": html}}]}
+    made = {
+        "a.html": "".join(html),
+        "a.svg": f"<svg>\n<text>\n{words}</text></svg>",
+        "link.html": f'<p>\n<a href="data:text/csv;charset=utf-8,{quoted}">CSV</a></p>',
+        "coded.html": f'<p>\n<a href="data:text/csv;base64,{coded}">CSV</a></p>',
+        "a.ipynb": json.dumps({"cells": [cell]}),
+        "a.json": json.dumps({"numbers": {"label": words}}),
+        "a.csv": f"Arm,Note\ntreated,{words}\n",
+    }
+    if path.suffix == ".parquet":
+        pd.DataFrame({"label": ["one", words]}).to_parquet(path)
+    else:
+        path.write_text(made[path.name])
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.csv", "a.html", "link.html", "a.parquet"])
+def test_a_column_of_identifiers_is_known_by_its_head(tmp_path, name):
+    made = {
+        "a.json": '{"rows": [{"claim_id": 4}]}',
+        "a.csv": "BENE_ID,cost\n1,2\n",
+        "a.html": '<tr><th scope="col">Person ID</th></tr><tr><th scope="row">person_id</th></tr>',
+        "link.html": '<a href="data:text/csv,person_id,cost%0A1,2%0A">CSV</a>',
+    }
+    if name == "a.parquet":
+        pd.DataFrame({"member_id": [1]}).to_parquet(tmp_path / name)
+    else:
+        (tmp_path / name).write_text(made[name])
+    (found,) = released_text.findings(tmp_path / name, frozenset())
+    assert "a column of identifiers" in found
+
+
+def test_identifiers_of_the_inputs_are_looked_for_where_the_inputs_are_at_hand(copied, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    names = [i["name"] for i in read_json(copied / "manifest.json")["inputs"]]
+    rows = pd.DataFrame({"person_id": ["M00000417", "12"], "allowed_amount": ["1.00", "417.00"]})
+    for name in names:
+        rows.to_csv(data / name, index=False) if name.endswith(".csv") else rows.to_parquet(data / name)
+    assert released_text.identifiers(data, names) == {"M00000417"}  # two digits cannot be told from a count
+    reports.release(copied, tmp_path / "released", data)
+    (copied / "index.html").write_text("<p>12 and M00000417</p>")
+    described_anew(copied)
+    reports.release(copied, tmp_path / "without")
+    with pytest.raises(
+        DisclosureRefused, match=r"text: index\.html: line 1: an identifier of the input tables"
+    ):
+        reports.release(copied, tmp_path / "released", data)
+    (data / names[0]).unlink()
+    with pytest.raises(DataProblem, match="is not there"):
+        reports.release(copied, tmp_path / "released", data)

@@ -120,7 +120,7 @@ def signs_of_chance(text: str, *, folders: Iterable[Path] = (), today: dt.date |
     >>> signs_of_chance("<p>1.2</p>\\n<Frame at 0x7f00aa11bb>")
     ["line 2: an object's address in memory (at 0x7f00aa11bb)"]
     """
-    outside, inside = _split_data_links(text)
+    outside, inside = split_data_links(text)
     found = []
     for part, where in [(outside, ""), *((body, "data link, ") for body in inside)]:
         for what, match in _matches(part, folders, today):
@@ -185,7 +185,7 @@ def _texts(output: NotebookNode) -> Iterator[str]:
             yield value
 
 
-def _split_data_links(text: str) -> tuple[str, list[str]]:
+def split_data_links(text: str) -> tuple[str, list[str]]:
     """A text without the bodies of its data links, and the bodies that are text, decoded."""
     bodies: list[str] = []
 

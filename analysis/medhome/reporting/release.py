@@ -6,41 +6,49 @@ look at what was written, as a reader could: they trust neither the gate nor the
 
 from __future__ import annotations
 
-import datetime as dt
-import getpass
+import math
 import os
-import re
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medhome.reporting import disclosure
+from medhome.reporting import disclosure, read_as_outsider, released_text
 from medhome.reporting.json_files import write_json
 from medhome.reporting.manifest import NAME as MANIFEST
-from medhome.reporting.normalise import signs_of_chance
+from medhome.reporting.results_file import numbers as numbers_of
 from medhome.reporting.verify import Published
 from medhome.study.problems import DisclosureRefused
 from medhome.study.released import ReleasedRun
 from medhome.study.results import Evaluation, frames
 
 NAME = "disclosure.json"
-KINDS = (".html", ".json", ".ipynb", ".toml", ".csv", ".parquet")
-TEXT = (".html", ".json", ".ipynb", ".toml", ".csv")
 ONE_ROW_A_PERSON = ("person_id", "member_id", "claim_id", "claim_line_number")
-_NO_DAY = dt.date(2000, 1, 1)  # a released page may name the day on which it is released
+_PEOPLE = (
+    "members",
+    "practices",
+    "clinicians",
+    "lines",
+    "claim lines",
+    "people",
+    "respondents",
+    "people asked",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A report that asks to be released: its folder, its manifest and digests, its saved results."""
+    """A report that asks to be released: its folder, its manifest and digests, its saved results.
+
+    identifiers: of people and claims in the input tables, where these are at hand.
+    """
 
     folder: Path
     published: Published
     run: ReleasedRun
+    identifiers: frozenset[str] = frozenset()
 
     @property
     def names(self) -> list[str]:
@@ -98,6 +106,9 @@ def document(candidate: Candidate, audits: tuple[Audit, ...]) -> dict[str, Any]:
         "schema": "medhome/disclosure/1",
         "run_id": manifest["run_id"],
         **{k: v for k, v in manifest["disclosure"].items() if k != "audit"},
+        "audit": "refused" if any(a.findings for a in audits) else "passed",
+        "numbers": len(candidate.published.numbers),
+        "identifiers_of_the_inputs": len(candidate.identifiers),
         "audits": [{"id": a.id, "looks_for": a.looks_for, "findings": len(a.findings)} for a in audits],
         "files": sorted(candidate.names),
     }
@@ -111,7 +122,7 @@ def _files(candidate: Candidate) -> Iterator[str]:
         path = candidate.folder / name
         if not path.is_file():
             yield f"{name}: the manifest describes it, and it is not there"
-        elif path.suffix not in KINDS:
+        elif path.suffix not in released_text.KINDS:
             yield f"{name}: not a kind of file that a report is made of"
 
 
@@ -143,7 +154,7 @@ def _results(candidate: Candidate) -> Iterator[str]:
     """Counts of people in ``results.json`` itself, whatever the saved results say."""
     floor = candidate.run.spec.disclosure.floor
     for name, number in candidate.published.numbers.items():
-        if number.get("unit") in ("members", "practices", "clinicians", "lines", "claim lines"):
+        if number.get("unit") in _PEOPLE:
             small = number.get("kind") == "count" and disclosure.small(number.get("value"), floor)
             if small:
                 yield f"{name}: lies between 1 and {floor - 1}"
@@ -175,22 +186,42 @@ def _rows(candidate: Candidate) -> Iterator[str]:
                 yield f"{name}: has the column {column}"
 
 
-def _machine(candidate: Candidate) -> Iterator[str]:
-    """Paths, users and hosts, in every text that is released, data links looked into."""
-    user, host = getpass.getuser(), socket.gethostname()
-    names = [re.compile(rf"{re.escape(user)}@|[/\\]{re.escape(user)}[/\\]")]
-    if len(host) > 3 and host != "localhost":
-        names.append(re.compile(rf"\b{re.escape(host)}\b"))
+def _agreement(candidate: Candidate) -> Iterator[str]:
+    """Numbers of ``results.json`` that the saved results do not have: one of the two was changed."""
+    saved = numbers_of(candidate.run.evaluation, candidate.run.spec)
+    told = candidate.published.numbers
+    for name in sorted({*saved} ^ {*told}):
+        yield f"{name}: in the saved results or in results.json, not in both"
+    for name in (n for n in told if n in saved):
+        for part in ("value", "suppressed", "n"):
+            before, after = saved[name].get(part), told[name].get(part)
+            if before != after and not _close(before, after):
+                yield f"{name}: its {part} is not that of the saved results"
+
+
+def _close(before: Any, after: Any) -> bool:
+    """Saved numbers have all their digits, those of results.json ten, on whatever machine they were made."""
+    numeric = all(isinstance(v, float) for v in (before, after))
+    return numeric and math.isclose(before, after, rel_tol=1e-8, abs_tol=1e-12)
+
+
+def _derived(candidate: Candidate) -> Iterator[str]:
+    """Counts that follow from all numbers of ``results.json`` together, or stand on a page."""
+    spec = candidate.run.spec
+    floor = spec.disclosure.floor
+    yield from read_as_outsider.derived(candidate.published.numbers, spec, floor)
+    for name in (n for n in candidate.names if n.endswith(".html") and (candidate.folder / n).is_file()):
+        page = (candidate.folder / name).read_text(encoding="utf-8")
+        yield from (f"{name}{said}" for said in read_as_outsider.on_page(page, floor))
+
+
+def _text(candidate: Candidate) -> Iterator[str]:
+    """Paths, users, hosts, identifiers and sources in the network, in every file that is released."""
     for name in candidate.names:
         path = candidate.folder / name
-        if path.suffix not in TEXT or not path.is_file():
-            continue
-        text = path.read_text(encoding="utf-8")
-        for sign in signs_of_chance(text, folders=(candidate.folder,), today=_NO_DAY):
-            yield f"{name}: {sign}"
-        for pattern in names:
-            if pattern.search(text):
-                yield f"{name}: names this machine or its user"
+        if path.suffix in released_text.KINDS and path.is_file():
+            for found in released_text.findings(path, candidate.identifiers, (candidate.folder,)):
+                yield f"{name}: {found}"
 
 
 Look = Callable[[Candidate], Iterator[str]]
@@ -200,7 +231,9 @@ AUDITS: tuple[tuple[str, str, Look], ...] = (
     ("small-counts", "small counts of people, practices and lines in the saved results", _small_counts),
     ("subtraction", "small counts that follow by subtraction within the cohort flow", _by_subtraction),
     ("results", "small counts in results.json, and withheld numbers with a value", _results),
+    ("agreement", "numbers of results.json that are not those of the saved results", _agreement),
+    ("derived", "small counts that follow from all released tables together, or stand on a page", _derived),
     ("rows", "tables with a row for a person or a claim", _rows),
-    ("machine", "paths, users and hosts in any released text", _machine),
+    ("text", "identifiers, paths, users, hosts and sources in the network, in any released file", _text),
 )
 """Every audit of a release: its name, what it looks for, and the function that looks."""

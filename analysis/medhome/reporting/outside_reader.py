@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog
 
 PEOPLE = ("members", "people", "claim lines", "clinicians", "member-months")
 ARMS = ("treated", "comparison")
@@ -139,6 +138,8 @@ class Reader:
                     known += factor * (self.value(name) or 0.0)
             rows += [row, -row]
             ends += [one.high - known, known - one.low]
+        from scipy.optimize import linprog  # of a release alone: pages are drawn without it
+
         goal = np.zeros(len(hidden))
         for name, factor in factors.items():
             if name in at:
