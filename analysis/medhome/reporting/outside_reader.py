@@ -37,7 +37,7 @@ class Claim:
     less: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sum:
     """Numbers times factors come to something from low to high."""
 
@@ -128,7 +128,7 @@ class Reader:
     ) -> Any:
         at = {k: i for i, k in enumerate(hidden)}
         rows, ends = [], []
-        for one in {id(s): s for k in hidden for s in self.near[k]}.values():
+        for one in dict.fromkeys(s for k in hidden for s in self.near[k]):
             row = np.zeros(len(hidden))
             known = 0.0
             for name, factor in one.factors.items():
