@@ -18,6 +18,7 @@ from medhome.study.employer_results import Employers
 from medhome.study.measure_results import Measures
 from medhome.study.member_cost_results import MemberCosts
 from medhome.study.payment_results import Payment
+from medhome.study.problems import DataProblem
 from medhome.study.results import (
     Attrition,
     Check,
@@ -98,19 +99,27 @@ def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
 
 
 def load_evaluation(folder: Path) -> Evaluation:
-    """Read an evaluation that `save_evaluation` wrote."""
+    """Read an evaluation that `save_evaluation` wrote, now or in an earlier version.
+
+    Raises
+        DataProblem: something is missing that no earlier version left out.
+    """
     plain = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     parts: dict[str, Any] = {}
     for name, kind in _PARTS.items():
         if name not in plain and name in _LATER:
             continue  # released before this part was there
-        values: dict[str, Any] = {k: from_plain(v) for k, v in plain[name].items()}
+        values: dict[str, Any] = {k: from_plain(v) for k, v in plain.get(name, {}).items()}
         for item in dataclasses.fields(kind):
             if item.name not in values:
                 file = folder / f"{name}.{item.name}.parquet"
-                if item.default_factory is not dataclasses.MISSING and not file.exists():
-                    continue  # released before this frame was there
-                values[item.name] = pd.read_parquet(file)
+                if file.exists():
+                    values[item.name] = pd.read_parquet(file)
+                elif item.default is item.default_factory is dataclasses.MISSING:
+                    raise DataProblem(
+                        f"{file.parent.name}/{file.name} is missing from the report: make it again with "
+                        "medhome run, or take the whole folder of the report"
+                    )  # what has a default was not there in an earlier version
         parts[name] = kind(**values)
     return Evaluation(
         study_id=plain["study_id"],
