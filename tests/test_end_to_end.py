@@ -207,13 +207,6 @@ def test_init_writes_a_study_that_the_checks_read(small_world, tmp_path):
     assert again.returncode == 2 and "already there" in again.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["init"], ["simulate"], ["check"], ["run"], ["verify"], ["status"]])
-def test_help_has_examples_and_exit_codes(command):
-    done = medhome(*command, "--help")
-    assert done.returncode == 0
-    assert ("Example" in done.stdout) if command else ("Exit codes" in done.stdout)
-
-
 def test_usage_errors_exit_with_2(small_world):
     assert medhome("run").returncode == 2
     assert medhome("simulate", "/nowhere", "--world", "smal").returncode == 2

@@ -10,6 +10,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner
 
@@ -97,6 +98,12 @@ def test_two_reports_of_one_run_have_no_number_that_moved(medhome, small_run, co
 def test_the_schema_and_the_environment_are_printed(medhome, small_run, tmp_path):
     code, said = medhome("schema", "--out", tmp_path / "study.schema.json")
     assert code == 0 and json.loads((tmp_path / "study.schema.json").read_text())["title"]
+    for name in ("results", "manifest"):
+        code, said = medhome("schema", name)
+        document = json.loads((small_run.report / f"{name}.json").read_text())
+        assert code == 0
+        jsonschema.Draft202012Validator(json.loads(said)).validate(document)
+    assert medhome("schema", "report")[0] == 2
     code, said = medhome("doctor", small_run.report, "--json")
     assert code in (0, 3) and json.loads(said)["exit_code"] == code
 
@@ -109,7 +116,7 @@ def test_a_released_report_is_held_against_itself_without_the_data(medhome, smal
     code, said = medhome("verify", target, "--manifest-only", "--json")
     assert code == 0, said
     assert {h["id"]: h["compared"] > 0 for h in json.loads(said)["held"]} == dict.fromkeys(
-        ("digests", "run", "intervals", "ratios", "sums", "withheld", "text"), True
+        ("shape", "digests", "run", "intervals", "ratios", "sums", "withheld", "text"), True
     )
     assert json.loads(said)["unsupported"] == [], "an amount in a sentence that no result reads like"
     assert medhome("verify", target)[0] == 2

@@ -42,18 +42,32 @@ app = typer.Typer(
 )
 
 Study = Annotated[Path, typer.Argument(help="the study file (TOML)", show_default=False)]
-Data = Annotated[Path, typer.Option("--data", help="folder of the input tables", show_default=False)]
+Data = Annotated[
+    Path,
+    typer.Option("--data", envvar="MEDHOME_DATA", help="folder of the input tables", show_default=False),
+]
 Through = Annotated[
     str | None,
     typer.Option(
         "--through",
+        envvar="MEDHOME_THROUGH",
         metavar="YYYY-MM",
         help="the same design with a new data period that ends with this month",
     ),
 ]
-Out = Annotated[Path, typer.Option("--out", help="folder for reports: what is written goes to OUT/<study>/")]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out", envvar="MEDHOME_OUT", help="folder for reports: what is written goes to OUT/<study>/"
+    ),
+]
 EngineName = Annotated[
-    str, typer.Option("--engine", help="what sums the claims: duckdb, datafusion or spark; the same numbers")
+    str,
+    typer.Option(
+        "--engine",
+        envvar="MEDHOME_ENGINE",
+        help="what sums the claims: duckdb, datafusion or spark; the same numbers",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 
@@ -167,8 +181,8 @@ def run(
     data: Data,
     out: Out = Path("reports"),
     through: Through = None,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="notebooks run side by side")] = 2,
-    timeout: Annotated[int, typer.Option("--timeout", min=1, help="seconds that one cell may take")] = 600,
+    jobs: cli_reports.Jobs = 2,
+    timeout: cli_reports.Timeout = 600,
     engine: EngineName = "duckdb",
     force: Annotated[bool, typer.Option("--force", help="make it anew though nothing changed")] = False,
     json: Json = False,

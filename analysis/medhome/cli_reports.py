@@ -12,6 +12,14 @@ import typer
 
 Report = Annotated[Path, typer.Argument(help="a report's folder", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+Jobs = Annotated[
+    int,
+    typer.Option("--jobs", envvar="MEDHOME_JOBS", min=1, max=16, help="notebooks run side by side"),
+]
+Timeout = Annotated[
+    int,
+    typer.Option("--timeout", envvar="MEDHOME_TIMEOUT", min=1, help="seconds that one cell may take"),
+]
 
 
 def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
@@ -23,21 +31,28 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
     """
 
     @app.command(
-        epilog="Example:  medhome schema --out study.schema.json\n\n"
+        epilog="Examples:  medhome schema --out study.schema.json\n\n"
+        "           medhome schema results\n\n"
         "The study file's first line for editors:  #:schema ./study.schema.json"
     )
     def schema(
+        of: Annotated[str, typer.Argument(help="study, results or manifest")] = "study",
         out: Annotated[Path | None, typer.Option("--out", help="write it there", show_default=False)] = None,
+        json: Json = False,
     ) -> None:
-        """The study file's JSON Schema: which keys there are, what each may hold, and what it means."""
+        """JSON Schema of the study file, of results.json or of manifest.json: keys and what they hold."""
+        from medhome.reporting.file_schemas import FILES, file_schema
         from medhome.study.schema import study_schema
 
-        text = jsonlib.dumps(study_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        if of not in ("study", *FILES):
+            raise typer.BadParameter(f"{of!r}: there are schemas of study, {' and '.join(FILES)}")
+        made = study_schema() if of == "study" else file_schema(of)
+        text = jsonlib.dumps(made, indent=2, sort_keys=True, ensure_ascii=False)
         if out is None:
-            print(text, end="")
+            print(text)
         else:
-            out.write_text(text, encoding="utf-8", newline="\n")
-            print(out)
+            out.write_text(text + "\n", encoding="utf-8", newline="\n")
+            _show(json, {"schema": str(out)}, str(out))
 
     @app.command(
         epilog="Examples:  medhome verify reports/demo/2010-03 --data data/demo\n\n"
@@ -139,11 +154,22 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
             Path, typer.Argument(help="a report's folder, or a study file", show_default=False)
         ],
         data: Annotated[
-            Path | None, typer.Option("--data", help="folder of the input tables", show_default=False)
+            Path | None,
+            typer.Option(
+                "--data", envvar="MEDHOME_DATA", help="folder of the input tables", show_default=False
+            ),
         ] = None,
-        out: Annotated[Path, typer.Option("--out", help="where a study's reports lie")] = Path("reports"),
+        out: Annotated[
+            Path, typer.Option("--out", envvar="MEDHOME_OUT", help="where a study's reports lie")
+        ] = Path("reports"),
         through: Annotated[
-            str | None, typer.Option("--through", metavar="YYYY-MM", help="another data period of the study")
+            str | None,
+            typer.Option(
+                "--through",
+                envvar="MEDHOME_THROUGH",
+                metavar="YYYY-MM",
+                help="another data period of the study",
+            ),
         ] = None,
         json: Json = False,
     ) -> None:
@@ -174,8 +200,8 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
     @app.command(epilog="Example:  medhome report reports/demo/2010-03")
     def report(
         folder: Report,
-        jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="notebooks run side by side")] = 2,
-        timeout: Annotated[int, typer.Option("--timeout", min=1, help="seconds one cell may take")] = 600,
+        jobs: Jobs = 2,
+        timeout: Timeout = 600,
         json: Json = False,
     ) -> None:
         """Draw a report's pages again from its saved results; no data are read, no model is fitted."""

@@ -25,16 +25,16 @@ class _Lines:
 
 
 class _Terminal:
-    """Uses rich, which knows terminals and NO_COLOR."""
+    """Uses rich, which knows terminals. With NO_COLOR nothing is set in grey either."""
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
 
         self.console = Console(file=stream, highlight=False)
-        self.last = ""
+        self.style = "" if os.environ.get("NO_COLOR") else "dim"
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if total and done < total:
-            self.console.print(f"  {stage}: cell {done} of {total}", end="\r", style="dim")
+            self.console.print(f"  {stage}: cell {done} of {total}", end="\r", style=self.style)
         else:
             self.console.print(f"  {stage}" + (f": {total} cells" if total else "") + " " * 20)

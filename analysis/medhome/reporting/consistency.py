@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from medhome.reporting.amounts import Amount, Known, Numbers, amounts, sentences, written
+from medhome.reporting.file_schemas import faults
 from medhome.reporting.json_files import read_json
 from medhome.reporting.manifest import run_id_of
 from medhome.reporting.verify import RESULTS, Published
@@ -99,10 +100,13 @@ def consistency(published: Published, folder: Path) -> Consistency:
     here = [o["name"] for o in manifest["outputs"] if (folder / o["name"]).is_file()]
     pages = {name: sentences(folder / name) for name in here if name.endswith(".html")}
     said = amounts(pages, numbers, manifest.get("parameters", {}))
-    results_id = read_json(folder / RESULTS).get("run_id")
+    documents = {"manifest": manifest, "results": read_json(folder / RESULTS)}
+    results_id = documents["results"].get("run_id")
     ids = {"run_id of the manifest": run_id_of(manifest), f"run_id of {RESULTS}": results_id}
     wrong = [f"{what}: {found}" for what, found in ids.items() if found != manifest.get("run_id")]
+    odd = tuple(fault for name, document in documents.items() for fault in faults(name, document))
     held = [
+        Held(id="shape", about="manifest and results with their schemas", compared=2, findings=odd),
         Held(id="digests", about="files with their digests", compared=len(here), findings=published.altered),
         Held(id="run", about="the run's id with what made it", compared=len(ids), findings=tuple(wrong)),
     ]
