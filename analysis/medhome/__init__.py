@@ -80,6 +80,8 @@ _HOMES = {
         "findings_in_words",
         "first_things_first",
         "gaps_in_care",
+        "how_expected_cost_is_made",
+        "how_savings_are_made",
         "how_sure_in_short",
         "how_sure_in_words",
         "how_the_effect_is_estimated",

@@ -194,7 +194,7 @@ def expected(primary: tuple[float, float, float] = (-4.2, -27.3, 18.9)) -> Expec
     value, low, high = primary
     frame = pd.DataFrame(
         {
-            "definition": ["E1", "E1b", "E2", "E3", "E5"],
+            "definition": ["E1", "E1b", "E2", "E3", "E5_level"],
             "label": [
                 "Trended, risk-adjusted baseline",
                 "Baseline with an external trend",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import re
@@ -259,6 +260,28 @@ def test_code_is_hidden_until_asked_for_and_parameters_are_named(made):
         and "body:has(#show-code:checked) details.code { display: block; }" in page
     )
     assert "Default parameters" in page and page.count('class="code"') > 5
+
+
+def test_formulas_of_expected_cost_are_those_of_definitions_that_were_worked_out():
+    definitions = example.report().evaluation.expected.definitions
+    text = pages.how_expected_cost_is_made(example.report()).html
+    worked_out = set(definitions.loc[definitions["expected_pmpm"].notna(), "definition"])
+    assert {"E1", "E2", "E3"} <= worked_out
+    for name in ("E1", "E1b", "E2", "E3", "E4", "E5", "E5 as a trend"):
+        there = {"E5": "E5_level", "E5 as a trend": "E5_trend"}.get(name, name) in worked_out
+        assert (f'aria-label="{name}, as a formula"' in text) is there, name
+    assert text.count("<math ") == text.count("as a formula")
+    placebo = pages.how_expected_cost_is_made(example.report(example.placebo_spec())).text
+    assert "placebo arm's cost" in placebo and "the program" not in placebo
+
+
+def test_the_return_on_fees_has_a_formula_only_where_there_are_fees():
+    report = example.report()
+    assert pages.how_savings_are_made(report).html.count("<math ") == 3
+    savings = report.evaluation.savings
+    none = dataclasses.replace(savings.rows["roi_ratio"], value=None)
+    without = dataclasses.replace(savings, rows={**savings.rows, "roi_ratio": none})
+    assert pages.how_savings_are_made(example.report(savings=without)).html.count("<math ") == 2
 
 
 def test_a_placebo_says_so_instead_of_naming_a_program():

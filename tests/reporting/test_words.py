@@ -188,7 +188,7 @@ def test_a_definition_without_a_number_never_stands_for_its_kind():
         )
     )
     row = words.definition(dataclasses.replace(expected, definitions=frame), "versus peers")
-    assert row is not None and row["definition"] == "E5"
+    assert row is not None and row["definition"] == "E5_level"
 
 
 def test_definitions_agree_only_when_every_interval_does():

@@ -10,11 +10,9 @@ from medhome.reporting import (
     cohort_exhibits,
     exhibits,
     figures,
-    formulas,
     pre_trend_exhibits,
     pre_trend_words,
     savings_words,
-    study_words,
     titles,
     words,
 )
@@ -56,6 +54,12 @@ from medhome.reporting.member_cost_pages import (
     practices_beside_random_panels,
     predictive_ratios_by_group,
     tests_of_the_cost_models,
+)
+from medhome.reporting.method_pages import (
+    how_expected_cost_is_made,
+    how_savings_are_made,
+    how_the_effect_is_estimated,
+    how_the_interval_is_made,
 )
 from medhome.reporting.payment_exhibits import (
     before_any_claim_of_savings,
@@ -146,6 +150,8 @@ __all__ = [
     "findings_in_words",
     "first_things_first",
     "gaps_in_care",
+    "how_expected_cost_is_made",
+    "how_savings_are_made",
     "how_sure_in_short",
     "how_sure_in_words",
     "how_the_effect_is_estimated",
@@ -332,30 +338,3 @@ def other_methods_of_inference(report: ReleasedRun) -> Block:
 def what_the_interval_is_made_of(report: ReleasedRun) -> Block:
     """Table: the sources of the headline interval's width."""
     return exhibits.variance_shares(report.evaluation.did).block()
-
-
-def how_the_effect_is_estimated(report: ReleasedRun) -> Block:
-    """The formula of the difference in differences, in its own terms."""
-    spec = report.spec
-    return paragraphs([study_words.model_of_the_effect(spec)]) + formulas.formula(
-        formulas.TWO_WAY,
-        "cost of practice p in month t = practice effect + month effect + effect of the program after the "
-        "start + covariate + remainder",
-    )
-
-
-def how_the_interval_is_made(report: ReleasedRun) -> Block:
-    """The formulas of the model behind the headline interval."""
-    return (
-        paragraphs([study_words.model_of_the_interval(report.spec)])
-        + formulas.formula(
-            formulas.RANDOM_EFFECTS,
-            "cost of organisation j in month t = organisation effect + month effect + effect in the "
-            "program's own months + shock of the organisation + sampling of its members",
-        )
-        + formulas.formula(
-            formulas.COVARIANCE,
-            "covariance over months = shocks that fade at rate rho + members' own covariance over the "
-            "number of members",
-        )
-    )

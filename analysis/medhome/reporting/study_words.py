@@ -207,6 +207,25 @@ def model_of_the_effect(spec: StudySpec) -> str:
     )
 
 
+def letters_of_expected(spec: StudySpec) -> str:
+    """What the letters of the formulas of expected cost stand for."""
+    return (
+        "A is an arm's mean cost and R the mean of what the frozen cost model expects of its members, in "
+        f"dollars per member per month: of {treated_arm(spec)} (T) or of the comparison arm (C), before (0) "
+        "or after (1) the start."
+    )
+
+
+def letters_of_savings(spec: StudySpec) -> str:
+    """What the letters of the formulas of savings stand for."""
+    return (
+        "Savings turn the sign of an effect: what was not spent is positive. β is the effect on allowed cost "
+        "below the cap, or in paid dollars, or on cost above the cap, as it says; G are gross and N net "
+        f"savings, F the payments to {treated_arm(spec)} less those to the comparison arm, "
+        "all in dollars per member per month."
+    )
+
+
 def model_of_the_interval(spec: StudySpec) -> str:
     return (
         "The headline interval comes from a model of whole organisations: shocks u that fade at rate ρ and "
