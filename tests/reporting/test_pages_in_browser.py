@@ -171,6 +171,10 @@ def test_findings_at_a_glance_print_on_two_pages_and_nothing_of_the_screen_is_pr
     tab.open((seen.folder / "index.html").as_uri())
     pdf = tab.pdf()
     assert pdf.startswith(b"%PDF") and pages_of_paper(pdf) == 2
+    more = """(row => { for (let i = 0; i < 40; i++) row.after(row.cloneNode(true)) })(
+      document.querySelector('#tbl-checks tr.muted'))"""
+    tab.run(more)
+    assert pages_of_paper(tab.pdf()) == 2, "a study with many remarks keeps to two sheets, too"
     tab.open((seen.folder / "savings.html").as_uri())
     assert 2 <= pages_of_paper(tab.pdf()) <= 8
     tab.look(700, "dark", medium="print")

@@ -324,6 +324,14 @@ def test_the_first_page_shows_what_did_not_pass():
     assert words.front_page(checks) == ["B failed."]
 
 
+def test_checks_that_only_inform_are_counted_for_the_printed_page():
+    checks = example.report().evaluation.checks
+    informing = [c for c in checks if c.passed is None]
+    said = words.checks_not_on_paper(checks)
+    assert said.startswith(f"{len(informing)} check") and "not on paper" in said
+    assert words.checks_not_on_paper([c for c in checks if c.passed is not None]) == ""
+
+
 def test_synthetic_data_and_placebo_arms_are_told_on_every_page():
     assert study_words.caveats(SPEC)[0].startswith("All data in this report are synthetic.")
     placebo = study_words.caveats(example.placebo_spec())

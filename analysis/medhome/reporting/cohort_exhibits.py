@@ -263,6 +263,7 @@ def checks(found: Sequence[Check]) -> DataTable:
         caption="Checks of this study",
         frame=frame,
         columns=(Column("sentence", "Check"), Column("verdict", "Result")),
+        muted=[c.passed is None for c in found],
     )
 
 

@@ -262,8 +262,10 @@ def effect_beside_what_is_detectable(report: ReleasedRun) -> Block:
 
 
 def checks_of_this_study(report: ReleasedRun) -> Block:
-    """Table: every check, passed or not."""
-    return cohort_exhibits.checks(report.evaluation.checks).block()
+    """Table: every check, passed or not. On paper those for information are left out, and counted."""
+    checks = report.evaluation.checks
+    left_out = paragraphs([words.checks_not_on_paper(checks)], css="on-paper")
+    return cohort_exhibits.checks(checks).block() + Block(html=left_out.html, text="")
 
 
 # -- data and cohort -----------------------------------------------------------------------------------

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure as MplFigure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
@@ -107,6 +110,24 @@ def groups(found: Where, spec: StudySpec) -> Figure:
     )
 
 
+_STEPS = ((1, 1.5, 2, 3, 4, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,))
+_LABEL = 44
+"""Pixels that a number of members needs beside another."""
+
+
+def _steps(members: pd.Series, width: int) -> tuple[float, ...]:
+    """Which numbers of a decade an axis of sizes can name without their labels touching.
+
+    >>> _steps(pd.Series([900, 1800]), WIDE), _steps(pd.Series([150, 15_000]), 342)
+    ((1, 1.5, 2, 3, 4, 5, 7), (1, 3))
+    """
+    decade = 0.8 * width / max(0.1, 1.1 * math.log10(members.max() / max(members.min(), 1)))
+    for steps in _STEPS:
+        if decade * min(math.log10(b / a) for a, b in zip(steps, (*steps[1:], 10), strict=True)) >= _LABEL:
+            return steps
+    return _STEPS[-1]
+
+
 def practices(found: Where, spec: StudySpec) -> Figure:
     """Do practices differ by more than chance?"""
     frame = found.practices[found.practices["estimate"].notna() & found.practices["members"].notna()]
@@ -141,9 +162,7 @@ def practices(found: Where, spec: StudySpec) -> Figure:
                 label=f"Practices, {study_words.arm_label(arm, spec).lower()}",
             )
         axes.set_xscale("log")
-        # Sizes of practices seldom span a decade: 1, 2 and 5 alone would name one or two of them.
-        steps = (1, 1.5, 2, 3, 4, 5, 7) if width == WIDE else (1, 2, 3, 5)
-        axes.xaxis.set_major_locator(LogLocator(subs=steps))
+        axes.xaxis.set_major_locator(LogLocator(subs=_steps(frame["members"], width)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: count(v)))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
         axes.set_xlabel("Members a month")

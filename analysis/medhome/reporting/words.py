@@ -257,6 +257,13 @@ def front_page(checks: Sequence[Check]) -> list[str]:
     return [c.sentence for c in checks if c.front_page and c.passed is False and c.id != told]
 
 
+def checks_not_on_paper(checks: Sequence[Check]) -> str:
+    """What the printed page says in the place of checks that only inform, so that it keeps to two sheets."""
+    n = sum(c.passed is None for c in checks)
+    stand = "check for information stands" if n == 1 else "checks for information stand"
+    return f"{count(n)} {stand} in index.html and not on paper." if n else ""
+
+
 # -- cohort and data -----------------------------------------------------------------------------------
 
 
