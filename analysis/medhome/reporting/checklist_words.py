@@ -203,7 +203,9 @@ def sensitivity(report: ReleasedRun) -> str:
 
 
 def selection(report: ReleasedRun) -> str:
-    """Where members who came and went are counted."""
+    """Where members who came and went are counted; empty where nobody was."""
+    if report.evaluation.selection.members.empty:
+        return ""
     return (
         "Members who entered, stayed, left and died are counted by arm, with the effect on leaving, in the "
         "section that is linked."
@@ -218,6 +220,11 @@ def missing(report: ReleasedRun) -> str:
         f"than {count(periods.run_out_months)} months after service is cut in every month alike; what is "
         "still to come is estimated beside the headline."
     )
+
+
+def analysis_with_missing(report: ReleasedRun) -> str:
+    """The model, and what becomes of what is missing."""
+    return f"{analysis(report)} {missing(report)}"
 
 
 def outcomes_by_arm(report: ReleasedRun) -> str:
@@ -276,6 +283,7 @@ ANSWERS: dict[str, Callable[[ReleasedRun], str]] = {
         *(summary, design, data_sources, codes, cleaning, population, exclusions, flow, program, question),
         *(outcome, power, assignment, clustering, analysis, covariates, time_zero, follow_up, baseline),
         *(equivalence, analysed, effect, estimand, assumptions, sensitivity, selection, missing),
+        analysis_with_missing,
         *(outcomes_by_arm, published, limits, quality, disclosure, protocol, material),
     )
 }
