@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,12 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS
 
 import pytest
 from hypothesis import settings
+
+try:
+    import fcntl
+except ImportError:  # Windows: every process makes its own
+    fcntl = None  # type: ignore[assignment]
+
 from tests.chromium_over_a_pipe import BROWSERS
 
 # A query is some ten thousand small objects that live on together: looking through all of them after every
@@ -41,8 +50,8 @@ SLOW = frozenset(
         "reporting/test_pages_in_browser", "reporting/test_report", "simulate/test_coded_effects",
         "tables/test_data_room_benchmark",
         "tables/test_engine_choice", "tables/test_engines", "tables/test_properties", "test_end_to_end",
-        "test_engine_end_to_end", "test_populations_end_to_end", "test_reports_end_to_end",
-        "test_restated_end_to_end",
+        "test_documents_run", "test_engine_end_to_end", "test_populations_end_to_end",
+        "test_reports_end_to_end", "test_restated_end_to_end",
         "test_specification_studies", "test_validation", "test_wheel", "worlds/test_bookings",
         "worlds/test_every_edge_case", "worlds/test_stays_on_engines",
     )
@@ -112,14 +121,31 @@ def axe() -> str:
     return file.read_text(encoding="utf-8")
 
 
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that one of the processes that run the tests side by side makes, and all of them read."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ and fcntl is not None:
+        root = root.parent
+    folder, made = root / name, root / f"{name}.made"
+    with (root / f"{name}.lock").open("a") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed half-way
+            make(folder)
+            made.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small simulated world with its study.toml and truth.json: read it, write elsewhere."""
     from medhome import runs
 
-    folder = tmp_path_factory.mktemp("simulated") / "small"
-    runs.simulate(folder, "small", seed=1)
-    return folder
+    def make(folder: Path) -> None:
+        runs.simulate(folder / "small", "small", seed=1)
+
+    return _once(tmp_path_factory, "simulated", make) / "small"
 
 
 @dataclass(frozen=True)
@@ -136,13 +162,43 @@ def small_run(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Sm
     """The small world's report, made as a user would: another process, nothing shared. Read it only."""
     from medhome.study.provenance import FIXED_ENVIRONMENT
 
-    out = tmp_path_factory.mktemp("first")
-    clean = {k: v for k, v in os.environ.items() if k not in FIXED_ENVIRONMENT}
-    command = [sys.executable, "-m", "medhome", "run", str(small_world / "study.toml")]
-    done = subprocess.run(
-        [*command, "--data", str(small_world), "--out", str(out), "--json"],
-        capture_output=True, text=True, env=clean,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    return SmallRun(report=Path(said["report"]), said=said, messages=done.stderr)
+    def make(folder: Path) -> None:
+        clean = {k: v for k, v in os.environ.items() if k not in FIXED_ENVIRONMENT}
+        command = [sys.executable, "-m", "medhome", "run", str(small_world / "study.toml")]
+        done = subprocess.run(
+            [*command, "--data", str(small_world), "--out", str(folder), "--json"],
+            capture_output=True, text=True, env=clean,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        (folder / "said.json").write_text(done.stdout)
+        (folder / "messages.txt").write_text(done.stderr)
+
+    folder = _once(tmp_path_factory, "first", make)
+    said = json.loads((folder / "said.json").read_text())
+    return SmallRun(report=Path(said["report"]), said=said, messages=(folder / "messages.txt").read_text())
+
+
+@pytest.fixture
+def evaluated_once(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The same study on the same files is evaluated once, whichever test of whichever process asks again.
+
+    That an evaluation comes out the same when it is repeated is shown by the tests of the same bytes.
+    """
+    from medhome import evaluate
+    from medhome.study.provenance import file_digest
+
+    every = evaluate.evaluate
+
+    def once(spec: Any, data: Path, *more: Any) -> Any:
+        files = sorted(p for p in Path(data).rglob("*") if p.is_file())
+        digests = [f"{p.name} {file_digest(p)}" for p in files]
+        made_of = [spec.model_dump_json(), *(more[1:] or ["duckdb"]), *digests]
+        name = f"evaluated-{hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]}"
+
+        def make(folder: Path) -> None:
+            folder.mkdir()
+            (folder / "pickle").write_bytes(pickle.dumps(every(spec, data, *more)))
+
+        return pickle.loads((_once(tmp_path_factory, name, make) / "pickle").read_bytes())
+
+    monkeypatch.setattr(evaluate, "evaluate", once)

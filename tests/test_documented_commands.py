@@ -16,12 +16,17 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
-def shown(path: Path) -> list[list[str]]:
-    """The commands in blocks of code, one a line, without their comments."""
+def printed(path: Path) -> list[str]:
+    """The commands in blocks of code, one a line, without ``medhome`` before them and comments after."""
     text = path.read_text(encoding="utf-8").replace("\\\n", " ")
     fenced = "\n".join(re.findall(r"(?ms)^```\w*\n(.*?)^```", text))
     lines = re.findall(r"(?m)^ {4,}medhome ([a-z].*)$", text) + re.findall(r"(?m)^medhome (.*)$", fenced)
-    return [shlex.split(line, comments=True) for line in lines]
+    return [re.sub(r"\s+#.*", "", line).strip() for line in lines]
+
+
+def shown(path: Path) -> list[list[str]]:
+    """The words of each command."""
+    return [shlex.split(line) for line in printed(path)]
 
 
 def test_the_pages_show_commands():

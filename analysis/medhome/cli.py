@@ -190,7 +190,14 @@ def run(
     """Claims in, report out: evaluate the study and write its HTML pages, results and manifest."""
     _fixed_environment()
     from medhome import runs
+    from medhome.study.as_run import changed_since_lock, study_through
 
+    if changed := changed_since_lock(study, study_through(study, through)):
+        print(
+            f"medhome: {study}: not as it was locked: {', '.join(changed)}; the report lists this as an amendment "
+            "that was not locked (medhome lock --reason locks it)",
+            file=sys.stderr,
+        )
     published = runs.run(
         study,
         data,

@@ -135,14 +135,13 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
     ) -> None:
         """Lock the study file before outcomes are read, or lock an amendment; the report prints both."""
         from medhome import reports
+        from medhome.reporting.protocol_words import locked_in_words
 
         made = reports.lock(study, data, reason)
         path = str(study.with_name(f"{study.stem}.lock.json"))
-        latest = f"data through {made.latest_incurred}" if made.latest_incurred else "no data named"
         plain = {"lock": path, "entry": made.number, "when": made.when, "latest": made.latest_incurred}
-        _show(json, {**plain, "commit": made.commit, "study_sha256": made.study_sha256},
-              f"{path}: entry {made.number}, {latest}, {made.when} (performance from "
-              f"{made.performance_first}), {made.commit or 'no commit holds the file as it is'}")  # fmt: skip
+        plain |= {"commit": made.commit, "study_sha256": made.study_sha256}
+        _show(json, plain, f"{path}: entry {made.number}. {locked_in_words(made)}")
 
     @app.command(
         epilog="Examples:  medhome status reports/demo/2010-03\n\n"

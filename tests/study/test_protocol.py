@@ -37,7 +37,7 @@ def at(month, before=None, digest="a" * 64, reason=""):
     ("latest", "when", "words"),
     [
         ("2008-05", "before", "before the performance period, which began in June 2008"),
-        ("2008-06", "during", "inside the performance period, which began in June 2008"),
+        ("2008-06", "during", "inside the performance period, June 2008 to March 2010: its outcomes up"),
         ("2010-03", "during", "inside the performance period"),
         ("2010-04", "after", "after the performance period, June 2008 to March 2010"),
         (None, "no data", "No data were named then"),

@@ -16,7 +16,7 @@ from medhome.study.released import ReleasedRun
 
 _WHEN = {
     "before": "before the performance period, which began in {first}: no outcome of it could be read",
-    "during": "inside the performance period, which began in {first}: its first outcomes could be read",
+    "during": "inside the performance period, {first} to {last}: its outcomes up to then could be read",
     "after": "after the performance period, {first} to {last}: all of its outcomes could be read",
 }
 
@@ -28,10 +28,11 @@ def lock_in_words(lock: ProtocolLock | None, amendments: tuple[Amendment, ...]) 
             "The study file was not locked: nothing shows that its choices were made before outcomes of the "
             "performance period were read."
         ]
-    return [_locked(lock.first), _amended(amendments)]
+    return [locked_in_words(lock.first), _amended(amendments)]
 
 
-def _locked(entry: Entry) -> str:
+def locked_in_words(entry: Entry) -> str:
+    """What was locked by which commit, and whether outcomes of the performance period could be read then."""
     where = (
         f"at commit {entry.commit[:12]}"
         if entry.commit

@@ -46,6 +46,17 @@ def copy_study(study: Path, spec: StudySpec, folder: Path) -> None:
         shutil.copyfile(lock, folder / protocol.NAME)
 
 
+def changed_since_lock(study: Path, spec: StudySpec) -> tuple[str, ...]:
+    """Choices that a locked study file no longer makes as its latest lock says; none where it is not locked.
+
+    A new data period is no change. Raises `StudyFileError` when the lock was changed after it was written.
+    """
+    lock = protocol.read_lock(protocol.lock_path(study))
+    if lock is None:
+        return ()
+    return tuple(key for a in lock.amendments(spec) if a.entry is None for key in a.changes)
+
+
 def _copy_lists(study: Path, spec: StudySpec, folder: Path) -> None:
     """The study's own code lists and instruments, which its file names, beside the copy of the file."""
     own = (*spec.measures.lists.values(), *spec.surveys.instruments.values())
