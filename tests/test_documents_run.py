@@ -300,8 +300,9 @@ FAULTS: dict[str, tuple[str, Callable[[Path], None], int]] = {
     "there is no such folder; give the folder of a report": (
         "verify reports/other/2010-03 --data claims", lambda folder: None, 4,
     ),
-    "an amendment needs --reason": ("lock spoilt/study.toml --data claims", _study("washout_months = 0",
-                                                                                   "washout_months = 1"), 2),
+    "an amendment needs --reason": (
+        "lock spoilt/study.toml --data claims", _study('version = "1"', 'version = "2"'), 2,
+    ),
 }  # fmt: skip
 
 

@@ -194,8 +194,8 @@ def run(
 
     if changed := changed_since_lock(study, study_through(study, through)):
         print(
-            f"medhome: {study}: not as it was locked: {', '.join(changed)}; the report lists this as an amendment "
-            "that was not locked (medhome lock --reason locks it)",
+            f"medhome: {study}: not as it was locked: {', '.join(changed)}; the report lists this as an "
+            "amendment that was not locked (medhome lock --reason locks it)",
             file=sys.stderr,
         )
     published = runs.run(

@@ -31,8 +31,8 @@ SOURCES = {
     "TREND": "Des Jarlais and others, American Journal of Public Health 2004, 94(3): 361-366.",
     "HARPER": "Wang and others, Value in Health 2022, 25(10): 1663-1672.",
     "TARGET": "Cashin and others, JAMA 2025, doi 10.1001/jama.2025.13350. Written for trials of individuals; "
-    "a difference in differences maps to it in part. The numbers here agree with a published paraphrase of its "
-    "21 items, not with the form itself: compare them.",
+    "a difference in differences maps to it in part. The numbers here agree with a published paraphrase of "
+    "its 21 items, and were not compared with the form itself: compare them.",
 }
 _NOT_APPLICABLE = "not applicable: "
 
