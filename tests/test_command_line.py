@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import json
+import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import typer.main
 from typer.testing import CliRunner
 
 from medhome import runs
-from medhome.cli import EXIT_CODES, app
+from medhome.cli import EXIT_CODES, app, main
 from medhome.progress import terminal_or_lines
 from medhome.study import problems
 from medhome.study.as_run import study_through
@@ -110,3 +115,44 @@ def test_elsewhere_progress_is_a_line_for_each_stage_that_ended():
         tell("01-findings", done, 12)
     tell("pages written", 0, 0)
     assert stream.getvalue() == "medhome: 01-findings, 12 cells\nmedhome: pages written\n"
+
+
+def test_json_is_what_every_program_can_read(monkeypatch, tmp_path):
+    """A share that is not known is null: NaN, which Python writes by itself, is no JSON."""
+    shares = {"count": [np.int64(3), np.int64(0)], "share": [0.5, np.nan]}
+    rules = pd.DataFrame({"rule": ["a", "b"], **shares, "note": [pd.NA, "x"]})
+    orphans = pd.DataFrame({"arm": ["treated"], "allowed_usd": [np.inf]})
+    found = runs.Checked(rules=rules, page=tmp_path / "page.html", orphans=orphans)
+    monkeypatch.setattr(runs, "check", lambda *_, **__: found)
+    monkeypatch.setattr("medhome.reporting.check_text.rules_as_text", lambda _: "")
+    monkeypatch.setattr("medhome.reporting.check_text.orphans_as_text", lambda _: "")
+    said = json.loads(asked("check", DEMO, "--data", "a", "--json").stdout, parse_constant=pytest.fail)
+    assert said["rules"] == [
+        {"rule": "a", "count": 3, "share": 0.5, "note": None},
+        {"rule": "b", "count": 0, "share": None, "note": "x"},
+    ]
+    assert said["orphans"] == [{"arm": "treated", "allowed_usd": None}]
+    assert said["page"] == str(tmp_path / "page.html")
+
+
+@pytest.mark.parametrize(
+    ("problem", "code", "words"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted; earlier reports are untouched"),
+        (MemoryError(), 1, "memory is used up; nothing was published"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded", "x.html"), 1, "no room to write x.html"),
+        (problems.DataProblem("claims.csv: no date"), 4, "claims.csv: no date"),
+        (problems.DisclosureRefused("too small"), 5, "too small"),
+    ],
+)
+def test_how_a_command_ends(seen, monkeypatch, capsys, problem, code, words):
+    def raises(*_, **__):
+        raise problem
+
+    monkeypatch.setattr(runs, "run", raises)
+    monkeypatch.setattr(sys, "argv", ["medhome", "run", str(DEMO), "--data", "a"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    said = capsys.readouterr()
+    assert end.value.code == code and said.out == ""
+    assert said.err.startswith("medhome: ") and words in said.err and said.err.count("\n") == 1

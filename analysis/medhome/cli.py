@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json as jsonlib
 import os
 import sys
 from pathlib import Path
@@ -20,12 +19,15 @@ from medhome import (
     cli_reports,
     cli_validation,
 )
+from medhome.cli_reports import show
 from medhome.study.problems import MedhomeError
 
 EXIT_CODES = """Exit codes: 0 done (verify: all numbers agree) · 1 a notebook or a model failed or refused ·
 2 usage or study file · 3 ran, but numbers differ (status: stale;
 doctor: not as locked) · 4 input data not as described ·
 5 disclosure refused · 130 interrupted"""
+
+INTERRUPTED = 130
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """A full disk, a quota that is used up, a limit of a file's size."""
@@ -97,7 +99,7 @@ def init(
     from medhome import runs
 
     written = runs.init(folder)
-    _print(json, {"written": [str(p) for p in written]}, "\n".join(str(p) for p in written))
+    show(json, {"written": [str(p) for p in written]}, "\n".join(str(p) for p in written))
 
 
 def _list_worlds(asked: bool) -> None:
@@ -138,7 +140,7 @@ def simulate(
     from medhome import runs
 
     truth = runs.simulate(folder, world, seed=seed, effect_pmpm=effect_pmpm, paid_through=paid_through)
-    _print(
+    show(
         json,
         {"folder": str(folder), "study": str(folder / "study.toml"), "truth": truth},
         f"{folder / 'study.toml'}",
@@ -165,7 +167,7 @@ def check(
         "rules": found.rules.to_dict("records"),
         "orphans": found.orphans.to_dict("records"),
     }
-    _print(
+    show(
         json,
         plain,
         f"{rules_as_text(found.rules)}\n{orphans_as_text(found.orphans)}\n{found.page}",
@@ -209,7 +211,7 @@ def run(
         engine=engine,
         force=force,
     )
-    _print(
+    show(
         json,
         {
             "report": str(published.folder),
@@ -232,7 +234,7 @@ def restated(
     from medhome import runs
 
     found = runs.compare_periods(old, new)
-    _print(json, found.to_plain(), found.to_text())
+    show(json, found.to_plain(), found.to_text())
 
 
 app.command(
@@ -281,9 +283,11 @@ def main() -> None:
     except MedhomeError as problem:
         print(f"medhome: {problem}", file=sys.stderr)
         sys.exit(problem.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:  # typer turns Ctrl-C inside a command into an exit
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
+            raise
         print("medhome: interrupted; earlier reports are untouched", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
@@ -304,12 +308,6 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
-
-
-def _print(as_json: bool, plain: Any, text: str) -> None:
-    print(
-        jsonlib.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, default=str) if as_json else text
-    )
 
 
 def _fixed_environment() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json as jsonlib
+import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,7 +53,7 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
             print(text)
         else:
             out.write_text(text + "\n", encoding="utf-8", newline="\n")
-            _show(json, {"schema": str(out)}, str(out))
+            show(json, {"schema": str(out)}, str(out))
 
     @app.command(
         epilog="Examples:  medhome verify reports/demo/2010-03 --data data/demo\n\n"
@@ -141,7 +142,7 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
         path = str(study.with_name(f"{study.stem}.lock.json"))
         plain = {"lock": path, "entry": made.number, "when": made.when, "latest": made.latest_incurred}
         plain |= {"commit": made.commit, "study_sha256": made.study_sha256}
-        _show(json, plain, f"{path}: entry {made.number}. {locked_in_words(made)}")
+        show(json, plain, f"{path}: entry {made.number}. {locked_in_words(made)}")
 
     @app.command(
         epilog="Examples:  medhome status reports/demo/2010-03\n\n"
@@ -212,7 +213,7 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
             folder, jobs=jobs, timeout=timeout, progress=terminal_or_lines(sys.stderr)
         )
         index = str(done.folder / "index.html")
-        _show(json, {"report": str(done.folder), "index": index, "run_id": done.run_id}, index)
+        show(json, {"report": str(done.folder), "index": index, "run_id": done.run_id}, index)
 
     @app.command(epilog="Example:  medhome release reports/demo/2010-03 --out reports/released")
     def release(
@@ -230,7 +231,7 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
         from medhome import reports
 
         target = reports.release(folder, out, data)
-        _show(json, {"released": str(target)}, str(target))
+        show(json, {"released": str(target)}, str(target))
 
     @app.command(
         epilog="Examples:  medhome bundle reports/small/2010-03 --out small.zip --world small --seed 1\n\n"
@@ -254,15 +255,29 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
         from medhome import reports
 
         made = reports.bundle(folder, out, world=world, seed=seed)
-        _show(json, {"package": str(made)}, str(made))
+        show(json, {"package": str(made)}, str(made))
 
 
 def _print(as_json: bool, found: Any) -> None:
     """A result that knows its plain form and its text."""
-    _show(as_json, found.to_plain(), "" if as_json else found.to_text())
+    show(as_json, found.to_plain(), "" if as_json else found.to_text())
 
 
-def _show(as_json: bool, plain: Any, text: str) -> None:
-    print(
-        jsonlib.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, default=str) if as_json else text
-    )
+def show(as_json: bool, plain: Any, text: str) -> None:
+    """Print a result as JSON that every program can read, or as text."""
+    if as_json:
+        text = jsonlib.dumps(
+            _json_form(plain), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False, default=str
+        )
+    print(text)
+
+
+def _json_form(value: Any) -> Any:
+    """What a frame holds, as JSON can: null for what is missing or not finite, numbers as numbers."""
+    if isinstance(value, Mapping):
+        return {key: _json_form(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_form(one) for one in value]
+    value = value.item() if hasattr(value, "item") else value
+    missing = type(value).__name__ in ("NAType", "NaTType")
+    return None if missing or (isinstance(value, float) and not math.isfinite(value)) else value

@@ -20,7 +20,6 @@ from notebook_maker import PARAMETERS, write_notebook
 
 import medhome
 from medhome import runs
-from medhome.cli import main
 from medhome.reporting import standing
 from medhome.reporting.failures import NotebookFailed
 from medhome.reporting.json_files import read_json
@@ -298,17 +297,3 @@ def test_a_kernel_that_is_killed_leaves_the_earlier_report(place):
         place.run()
     assert place.seen() == before
     assert place.kept_runs() == [Path(os.readlink(place.report / "current")).name]
-
-
-def test_a_full_disk_is_said_in_one_line(monkeypatch, capsys):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device", "reports/x/index.html")
-
-    monkeypatch.setattr("medhome.cli._fixed_environment", lambda: None)
-    monkeypatch.setattr(runs, "run", full)
-    monkeypatch.setattr(sys, "argv", ["medhome", "run", "study.toml", "--data", "data"])
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert end.value.code == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "no room to write reports/x/index.html" in said
