@@ -6,7 +6,9 @@ no serious barrier; a CSV that is downloaded holds the numbers of ``results.json
 
 from __future__ import annotations
 
+import copy
 import csv
+import dataclasses
 import json
 import re
 import time
@@ -20,7 +22,12 @@ from test_pages import example_pages
 from tests import screenshots
 from tests.chromium_over_a_pipe import Tab, started
 
-from medhome.reporting import results_file
+from medhome.reporting import results_file, verify
+from medhome.reporting.changes import compare as compare_reports
+from medhome.reporting.changes import write_changes_page
+from medhome.reporting.quality_page import write_quality_page
+from medhome.reporting.verification_page import write_verification
+from medhome.reporting.verify import read_published
 
 BARRIERS = """axe.run(document, {resultTypes: ["violations"], runOnly: %s}).then(
   found => found.violations.map(v => `${v.impact}: ${v.id}: ${v.nodes[0].html.slice(0, 120)}`))"""
@@ -271,12 +278,37 @@ def test_code_is_shown_by_a_click_without_any_script(browser, seen):
     tab.close()
 
 
+def test_pages_about_a_report_are_laid_out_and_read_like_its_own(browser, axe, example_report, tmp_path):
+    """Verification, comparison and quality of the input data: long names, long values, no barrier."""
+    published = read_published(example_report)
+    names = ["did.total_pmpm", *sorted(published.numbers, key=len)[-25:]]
+    published = dataclasses.replace(published, numbers={name: published.numbers[name] for name in names})
+    numbers = copy.deepcopy(dict(published.numbers))
+    for name in names[:20]:
+        numbers[name]["value"] = 123_456_789.123456
+    manifest = copy.deepcopy(dict(published.manifest))
+    manifest["parameters"]["payment.shared_savings.benchmark_pmpm_usd"] = [312.5] * 12
+    manifest["inputs"][0]["content_sha256"] = "f" * 64
+    later = dataclasses.replace(published, numbers=numbers, manifest=manifest)
+    write_changes_page(compare_reports(published, later, None), tmp_path / "compare.html", "What changed")
+    write_verification(verify.compare(published, {"numbers": numbers}, manifest), tmp_path)
+    write_quality_page(example.evaluation().quality, example.spec(), tmp_path / "quality.html")
+    for page in screenshots.pages_of(tmp_path):
+        tab = Tab(browser)
+        tab.open(page.as_uri())
+        tab.run(axe)
+        barriers = tab.run(BARRIERS % EVERY_RULE)
+        assert [b for b in barriers if not b.startswith("minor")] == [], page.name
+        for width in (390, 1180):
+            found = screenshots.view(tab, width, "light", picture=False)
+            assert (found.faults, found.requests, found.complaints) == ((), (), ()), (page.name, width)
+        tab.close()
+
+
 HOSTILE = ("<script>alert(1)</script>", "=cmd('x')", '" onmouseover="alert(2)', "]]><b>bold</b>")
 
 
 def test_a_practice_named_like_a_script_or_a_formula_is_text_in_page_and_csv(browser, tmp_path):
-    import dataclasses
-
     from medhome.reporting import cohort_exhibits, cohort_figures
 
     cohort = example.cohort()

@@ -195,9 +195,9 @@ def test_a_cell_and_a_start_have_a_limit_without_being_asked(monkeypatch):
     assert limits["timeout"] == 600 and limits["start_timeout"] == 60
 
 
-def test_notebooks_side_by_side_in_one_folder(tmp_path, nothing_left_behind):
-    """Eight workers, more notebooks than workers, over Unix sockets (forty: benchmarks/kernels.py)."""
-    count = 10
+@pytest.mark.parametrize("count", [10, pytest.param(40, marks=pytest.mark.exhaustive)])
+def test_notebooks_side_by_side_in_one_folder(tmp_path, nothing_left_behind, count):
+    """Eight workers, more notebooks than workers, over Unix sockets (in rounds: benchmarks/kernels.py)."""
     sources = [
         write_notebook(tmp_path / f"{n:02d}_part.ipynb", [PARAMETERS, f"print({n}, run)"])
         for n in range(count)

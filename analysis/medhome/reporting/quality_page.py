@@ -27,10 +27,7 @@ def blocks(quality: DataQuality, spec: StudySpec) -> list[tuple[str, Block]]:
             + (rules.block() if len(rules.frame) else NOTHING),
         ),
         ("Claims by month", cohort_figures.volumes(quality, spec).block()),
-        (
-            "Where the dollars went",
-            cohort_figures.waterfall(quality, spec).block() + cohort_exhibits.waterfall(quality).block(),
-        ),
+        ("Where the dollars went", cohort_figures.waterfall(quality, spec).with_table()),
         ("Cost in months without enrolment", claims_exhibits.without_enrolment(quality, spec)),
     ]
 
