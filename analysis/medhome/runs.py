@@ -161,7 +161,7 @@ def check(
     spec = study_through(study, through)
     found = evaluation.check(spec, data, progress, engine)
     page = out / spec.id / f"data-quality-{spec.periods.through}.html"
-    released = disclosure.release_quality(found, spec.disclosure.floor)
+    released = disclosure.quality_under_policy(found, spec.disclosure)
     quality_page.write_quality_page(released, spec, page)
     return Checked(rules=found.rules, page=page, orphans=released.orphans)
 
@@ -213,7 +213,7 @@ def run(
     with publish.building(root) as work:
         copy_study(study, spec, work)
         found = evaluation.evaluate(spec, data, log, engine)
-        released, gate = disclosure.release(found, spec.disclosure.floor)
+        released, gate = disclosure.under_policy(found, spec.disclosure)
         save_evaluation(released, work / "evaluation")
         parts = _made_by(spec, released, gate, work)
         results_file.write(released, spec, work / "results.json", run_id=parts.run_id)
@@ -287,7 +287,7 @@ def write_results(study: Path, data: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
     copy_study(study, spec, folder)
     found = evaluation.evaluate(spec, data, silent)
-    released, gate = disclosure.release(found, spec.disclosure.floor)
+    released, gate = disclosure.under_policy(found, spec.disclosure)
     parts = _made_by(spec, released, gate, folder)
     results_file.write(released, spec, folder / "results.json", run_id=parts.run_id)
     manifest.write(parts, folder)
@@ -313,7 +313,7 @@ def verify(report: Path, data: Path, progress: Progress = silent) -> verificatio
 
     published = verification.read_published(report)
     spec = read_study(report / "study.toml")
-    released, gate = disclosure.release(evaluation.evaluate(spec, data, progress), spec.disclosure.floor)
+    released, gate = disclosure.under_policy(evaluation.evaluate(spec, data, progress), spec.disclosure)
     parts = _made_by(spec, released, gate, report)
     fresh = results_file.document(released, spec, run_id=parts.run_id)
     return verification.compare(published, fresh, parts.to_plain())
@@ -365,7 +365,7 @@ def _small_demonstration() -> ReleasedRun:
         simulate(folder, "small")
         spec = read_study(folder / "study.toml")
         found: Evaluation = evaluation.evaluate(spec, folder, silent)
-    released, _ = disclosure.release(found, spec.disclosure.floor)
+    released, _ = disclosure.under_policy(found, spec.disclosure)
     return ReleasedRun(spec=spec, evaluation=released, code_version=__version__)
 
 

@@ -78,11 +78,16 @@ class Counted:
         return self.words.get("arm", "")
 
 
-def counted(evaluation: Evaluation) -> list[Counted]:
-    """Every count of people, of what they had, and of their member-months that tables and arms hold."""
+def counted(evaluation: Evaluation, *, every_month: bool = False) -> list[Counted]:
+    """Every count of people, of what they had, and of their member-months that tables and arms hold.
+
+    Arguments
+        every_month: also member-months of whole arms, and those in rows that have no count of their people.
+    """
+    arms = (("members", "people"), ("clinicians", "clinicians"), ("member_months", MEMBER_MONTHS))
     found = [
         Counted((f"cohort.{name}", row, arm), unit, {"arm": arm}, None, float(n))
-        for name, unit in (("members", "people"), ("clinicians", "clinicians"))
+        for name, unit in (arms if every_month else arms[:2])
         for row, (arm, n) in enumerate(getattr(evaluation.cohort, name).items())
         if n is not None
     ]
@@ -92,7 +97,7 @@ def counted(evaluation: Evaluation) -> list[Counted]:
     }
     for table in TABLES:
         part, name = table.frame.split(".")
-        found += _of_table(table, getattr(getattr(evaluation, part), name), periods)
+        found += _of_table(table, getattr(getattr(evaluation, part), name), periods, every_month)
     return found
 
 
@@ -111,11 +116,14 @@ def shown(evaluation: Evaluation, place: Place) -> bool:
     return value is not None and not pd.isna(value)
 
 
-def _of_table(table: Table, frame: pd.DataFrame, periods: Mapping[str, Span]) -> Iterator[Counted]:
+def _of_table(
+    table: Table, frame: pd.DataFrame, periods: Mapping[str, Span], every_month: bool
+) -> Iterator[Counted]:
     inside = {n: c for n, c in table.columns.items() if n in frame}
     counts = {n: c for n, c in inside.items() if _is_counted(n, c)}
-    months = {n: c for n, c in inside.items() if c.unit == MEMBER_MONTHS and c.of in counts}
-    if not counts or frame.empty:
+    of_counts = {n: c for n, c in inside.items() if c.unit == MEMBER_MONTHS and c.of in counts}
+    months = {n: c for n, c in inside.items() if c.unit == MEMBER_MONTHS} if every_month else of_counts
+    if not (counts or months) or frame.empty:
         return
     named = [c for c in dict.fromkeys((*table.keys, *_NAMES_OF_MORE)) if c in frame and c not in _TIME]
     for row, values in enumerate(frame.to_dict("records")):
@@ -131,7 +139,7 @@ def _of_table(table: Table, frame: pd.DataFrame, periods: Mapping[str, Span]) ->
         for name, column in (counts | months).items():
             if pd.isna(values[name]):
                 continue
-            of = (table.frame, row, column.of) if name in months else None
+            of = (table.frame, row, column.of) if name in of_counts else None
             unit = MEMBER_MONTHS if name in months else _PEOPLE.get(column.unit, column.unit)
             if name.endswith("_dropped"):
                 unit = f"{unit} dropped"

@@ -76,11 +76,11 @@ def withhold_derivable(released: Evaluation, whole: Evaluation, floor: int) -> t
             for place in places:
                 going[place] = going.get(place, False) or one.among is None
         further += len(going)
-        released = _without(released, going)
+        released = without(released, going)
 
 
-def _without(released: Evaluation, going: Mapping[Place, bool]) -> Evaluation:
-    """The evaluation without these numbers; with True also without what rests on them."""
+def without(released: Evaluation, going: Mapping[Place, bool]) -> Evaluation:
+    """The evaluation without these numbers and their shares; with True also without what rests on them."""
     frames: dict[str, pd.DataFrame] = {}
     for (name, row, column), resting in sorted(going.items()):
         part, field = name.split(".")

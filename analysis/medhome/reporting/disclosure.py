@@ -28,12 +28,14 @@ from medhome.reporting.member_cost_gate import release_member_costs
 from medhome.reporting.payment_gate import release_payment
 from medhome.reporting.reconciliation_gate import release_reconciliation
 from medhome.reporting.robustness_gate import release_robustness
+from medhome.reporting.rounding import Rounded, round_evaluation, round_quality
 from medhome.reporting.selection_gate import release_selection, withhold_further
 from medhome.reporting.survey_gate import release_surveys
 from medhome.reporting.wave_gate import release_waves
 from medhome.reporting.where_gate import release_where
 from medhome.study.problems import DisclosureRefused
 from medhome.study.results import Attrition, Cohort, DataQuality, Evaluation, frames
+from medhome.study.spec import Disclosure
 
 FLOW = ("members", "member_months", "allowed_usd")
 PARTS_OF_MEMBERS = (ABOVE, "without_history", "without_score")
@@ -48,24 +50,37 @@ class Gate:
     cells_primary: int
     cells_secondary: int
     audit: str
+    rounded: Rounded | None = None
 
     def to_plain(self) -> dict[str, Any]:
         return {
             "policy": self.policy,
             "threshold": self.floor,
-            "rounding": None,
+            "rounding": None if self.rounded is None else self.rounded.to_plain(),
             "cells_primary": self.cells_primary,
             "cells_secondary": self.cells_secondary,
             "audit": self.audit,
         }
 
 
-def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
+def under_policy(evaluation: Evaluation, chosen: Disclosure) -> tuple[Evaluation, Gate]:
+    """An evaluation as the study's policy lets it be shown, and what was withheld (`release`)."""
+    return release(evaluation, chosen.floor, rounding=chosen.rounding)
+
+
+def quality_under_policy(quality: DataQuality, chosen: Disclosure) -> DataQuality:
+    """What the input checks found, as the study's policy lets a page show it."""
+    released = release_quality(quality, chosen.floor)
+    return round_quality(released) if chosen.rounding else released
+
+
+def release(evaluation: Evaluation, floor: int, *, rounding: bool = False) -> tuple[Evaluation, Gate]:
     """Withhold every count from 1 to ``floor - 1``, what rests on it, and what would give it away.
 
     Arguments
         evaluation: everything that was found.
         floor: the smallest count that may be shown (11 under the CMS policy).
+        rounding: whether what remains is rounded (`medhome.reporting.rounding`), as OpenSAFELY asks.
 
     Returns the evaluation that pages, results and files may see, and what was withheld. Examples of keys are
     taken out of the input rules, and organisations keep only their neutral labels. Raises
@@ -131,12 +146,17 @@ def release(evaluation: Evaluation, floor: int) -> tuple[Evaluation, Gate]:
     released, others = withhold_derivable(dataclasses.replace(evaluation, **parts), evaluation, floor)
     secondary += others
     audit(released.attrition.frame, floor)
+    rounded = None
+    if rounding:
+        released, rounded = round_evaluation(released, evaluation, floor)
+        secondary += rounded.withheld
     gate = Gate(
-        policy=f"cms-{floor}",
+        policy=f"opensafely-{floor - 1}" if rounding else f"cms-{floor}",
         floor=floor,
         cells_primary=primary,
         cells_secondary=secondary,
         audit="passed",
+        rounded=rounded,
     )
     return released, gate
 

@@ -51,12 +51,21 @@ class Reader:
 
     Arguments
         numbers: of ``results.json``, by name. start: month index of the program's start, baseline: of the
-            first month, through: of the last.
+            first month, through: of the last. rounding: how far a number that is told may be from the true
+            one (0: it is the true one).
     """
 
     def __init__(
-        self, numbers: Mapping[str, Mapping[str, Any]], *, floor: int, baseline: int, start: int, through: int
+        self,
+        numbers: Mapping[str, Mapping[str, Any]],
+        *,
+        floor: int,
+        baseline: int,
+        start: int,
+        through: int,
+        rounding: int = 0,
     ) -> None:
+        self.rounding = rounding
         self.floor, self.baseline, self.start, self.through = floor, baseline, start, through
         self.counts = {
             k: n
@@ -104,7 +113,7 @@ class Reader:
 
     def _most(self, factors: Mapping[str, float]) -> float:
         hidden = sorted(self._hangs_together(k for k in factors if self.value(k) is None))
-        told = sum(f * (self.value(k) or 0.0) for k, f in factors.items())
+        told = sum(f * (self.value(k) or 0.0) + abs(f) * self._slack(k) for k, f in factors.items())
         if not hidden:
             return told
         for least in (1.0, 0.0):  # whoever is withheld is somebody; where that cannot be, nobody may be
@@ -130,14 +139,15 @@ class Reader:
         rows, ends = [], []
         for one in dict.fromkeys(s for k in hidden for s in self.near[k]):
             row = np.zeros(len(hidden))
-            known = 0.0
+            known = slack = 0.0
             for name, factor in one.factors.items():
                 if name in at:
                     row[at[name]] += factor
                 else:
                     known += factor * (self.value(name) or 0.0)
+                    slack += abs(factor) * self._slack(name)
             rows += [row, -row]
-            ends += [one.high - known, known - one.low]
+            ends += [one.high - known + slack, known - one.low + slack]
         from scipy.optimize import linprog  # of a release alone: pages are drawn without it
 
         goal = np.zeros(len(hidden))
@@ -152,6 +162,9 @@ class Reader:
             bounds=[(least[k], None) for k in hidden],
             method="highs",
         )
+
+    def _slack(self, name: str) -> float:
+        return float(self.rounding) if self.value(name) else 0.0
 
     def _least(self, name: str, least: float) -> float | None:
         signed = name.startswith(("data.waterfall", "data.reconciliation")) and name.endswith("lines")

@@ -18,6 +18,7 @@ from typing import Any
 
 from medhome.reporting.json_files import read_json
 from medhome.reporting.outside_reader import Reader
+from medhome.reporting.rounded_counts import BASE
 from medhome.study.spec import StudySpec, read_study
 
 _LINK = re.compile(r'href="data:text/csv[^,"]*(;base64)?,([^"]*)"')
@@ -45,6 +46,7 @@ def derived(numbers: Mapping[str, Mapping[str, Any]], spec: StudySpec, floor: in
         baseline=periods.baseline.first,
         start=periods.performance.first,
         through=periods.performance.last + 1,
+        rounding=BASE if spec.disclosure.rounding else 0,
     )
     for claim in reader.claims():
         what = f"{claim.name} less {claim.less}" if claim.less else claim.name

@@ -18,7 +18,9 @@ from typing import Any
 from medhome.reporting import disclosure, read_as_outsider, released_text
 from medhome.reporting.json_files import write_json
 from medhome.reporting.manifest import NAME as MANIFEST
+from medhome.reporting.result_columns import MEMBER_MONTHS
 from medhome.reporting.results_file import numbers as numbers_of
+from medhome.reporting.rounded_counts import BASE
 from medhome.reporting.verify import Published
 from medhome.study.problems import DisclosureRefused
 from medhome.study.released import ReleasedRun
@@ -26,6 +28,7 @@ from medhome.study.results import Evaluation, frames
 
 NAME = "disclosure.json"
 ONE_ROW_A_PERSON = ("person_id", "member_id", "claim_id", "claim_line_number")
+_ROUNDED = ("members", "clinicians", "lines", "claim lines", "people", "respondents", "people asked", "rows")
 _PEOPLE = (
     "members",
     "practices",
@@ -199,6 +202,19 @@ def _agreement(candidate: Candidate) -> Iterator[str]:
                 yield f"{name}: its {part} is not that of the saved results"
 
 
+def _rounded(candidate: Candidate) -> Iterator[str]:
+    """Under a rounding policy: counts and member-months that are no multiple of its base."""
+    if not candidate.run.spec.disclosure.rounding:
+        return
+    for name, number in candidate.published.numbers.items():
+        value = number.get("value")
+        if number.get("unit") in (*_ROUNDED, MEMBER_MONTHS) and value is not None and value % BASE:
+            yield f"{name}: is no multiple of {BASE}"
+        for what, n in (number.get("n") or {}).items():
+            if what in ("members", "member_months", "clinicians") and n is not None and n % BASE:
+                yield f"{name}: its number of {what} is no multiple of {BASE}"
+
+
 def _close(before: Any, after: Any) -> bool:
     """Saved numbers have all their digits, those of results.json ten, on whatever machine they were made."""
     numeric = all(isinstance(v, float) for v in (before, after))
@@ -232,6 +248,7 @@ AUDITS: tuple[tuple[str, str, Look], ...] = (
     ("subtraction", "small counts that follow by subtraction within the cohort flow", _by_subtraction),
     ("results", "small counts in results.json, and withheld numbers with a value", _results),
     ("agreement", "numbers of results.json that are not those of the saved results", _agreement),
+    ("rounded", "counts that the study's policy rounds, and that are not rounded", _rounded),
     ("derived", "small counts that follow from all released tables together, or stand on a page", _derived),
     ("rows", "tables with a row for a person or a claim", _rows),
     ("text", "identifiers, paths, users, hosts and sources in the network, in any released file", _text),

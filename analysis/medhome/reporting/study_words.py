@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medhome.reporting.rounded_counts import BASE
 from medhome.study.display import (
     count,
     listed,
@@ -194,8 +195,17 @@ def month_rule(spec: StudySpec) -> str:
 
 
 def disclosure_rule(spec: StudySpec) -> str:
-    return (
+    small = (
         f"No count of people from 1 to {count(spec.disclosure.floor - 1)} is shown, nor what would reveal one"
+    )
+    if not spec.disclosure.rounding:
+        return small
+    return (
+        f"{small}; other counts, claim lines and member-months are rounded to multiples of {count(BASE)} "
+        f"(policy {spec.disclosure.policy}), totals are sums of rounded parts, shares and rates are of "
+        "rounded counts, and means and dollars are no more exact than the numbers of people and months that "
+        "they rest on. Tables that share one total out in different ways need not add up to it. Effects and "
+        "their intervals are as estimated"
     )
 
 

@@ -82,10 +82,22 @@ class Estimation(Section):
 
 
 class Disclosure(Section):
-    """Small counts: no count from 1 to floor - 1 is shown."""
+    """Small counts: no count from 1 to floor - 1 is shown; "opensafely-7" also rounds what is shown."""
 
-    policy: Literal["cms-11"] = "cms-11"
+    policy: Literal["cms-11", "opensafely-7"] = "cms-11"
     floor: int = Field(default=11, ge=2, le=100)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _floor_of_the_policy(cls, plain: Any) -> Any:
+        if isinstance(plain, dict) and plain.get("policy") == "opensafely-7":
+            return {"floor": 8, **plain}
+        return plain
+
+    @property
+    def rounding(self) -> bool:
+        """Whether counts that are shown are rounded (`docs/methods/rounding.md`)."""
+        return self.policy == "opensafely-7"
 
 
 class Data(Section):
