@@ -46,7 +46,7 @@ SLOW = frozenset(
     for name in (
         "fuzz/test_fuzz", "models/test_engaged_and_not",
         "models/sensitivity/test_bounds", "models/test_selection", "properties/test_names",
-        "reporting/test_disclosure_attacked",
+        "reporting/test_disclosure_attacked", "reporting/test_rounding",
         "reporting/test_pages_in_browser", "reporting/test_report", "simulate/test_coded_effects",
         "tables/test_data_room_benchmark",
         "tables/test_engine_choice", "tables/test_engines", "tables/test_properties", "test_end_to_end",

@@ -53,14 +53,15 @@ class Gate:
     rounded: Rounded | None = None
 
     def to_plain(self) -> dict[str, Any]:
-        return {
+        plain = {
             "policy": self.policy,
             "threshold": self.floor,
-            "rounding": None if self.rounded is None else self.rounded.to_plain(),
+            "rounding": None if self.rounded is None else self.rounded.base,
             "cells_primary": self.cells_primary,
             "cells_secondary": self.cells_secondary,
             "audit": self.audit,
         }
+        return plain if self.rounded is None else {**plain, "rounded": self.rounded.to_plain()}
 
 
 def under_policy(evaluation: Evaluation, chosen: Disclosure) -> tuple[Evaluation, Gate]:

@@ -110,13 +110,21 @@ class Input(_Closed):
     sensitivity: Literal["synthetic", "restricted"]
 
 
+class Rounded(_Closed):
+    """What rounding could not keep: numbers withheld since a true one followed, totals that parts miss."""
+
+    withheld_since_a_true_number_followed: int
+    tables_that_do_not_add_up: list[str]
+
+
 class Disclosure(_Closed):
     policy: str
     threshold: int
-    rounding: int | None
+    rounding: Annotated[int | None, Field(description="counts are multiples of it; null: as counted")]
     cells_primary: int
     cells_secondary: int
     audit: str
+    rounded: Rounded | None = None
 
 
 class NotebookStep(_Closed):

@@ -90,13 +90,7 @@ class Rounded:
 
     def to_plain(self) -> dict[str, Any]:
         return {
-            "base": self.base,
-            "rounded": [
-                "counts of people, of their lines and rows, and member-months: to a multiple of the base",
-                "totals: from rounded values; shares and rates: of rounded counts",
-                "means: to a step of at least base / n of them; dollars: that mean times the rounded number",
-            ],
-            "withheld_since_the_true_number_followed": self.withheld,
+            "withheld_since_a_true_number_followed": self.withheld,
             "tables_that_do_not_add_up": list(self.not_additive),
         }
 
