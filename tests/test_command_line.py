@@ -156,3 +156,27 @@ def test_how_a_command_ends(seen, monkeypatch, capsys, problem, code, words):
     said = capsys.readouterr()
     assert end.value.code == code and said.out == ""
     assert said.err.startswith("medhome: ") and words in said.err and said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("init", "file"),
+        ("schema", "--out", "file/study.schema.json"),
+        ("simulate", "file", "--world", "edge-01"),
+        ("run", DEMO, "--data", "data", "--out", "file"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_place_that_is_something_else_is_named_without_a_traceback(monkeypatch, capsys, tmp_path, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("medhome.cli._fixed_environment", lambda: None)
+    Path("file").write_text("x")
+    Path("data").mkdir()
+    monkeypatch.setattr(sys, "argv", ["medhome", *map(str, words)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    said = capsys.readouterr().err
+    assert end.value.code == 2 and said.count("\n") == 1
+    assert said.startswith("medhome: file") and "cannot be read or written" in said
+    assert Path("file").read_text() == "x"

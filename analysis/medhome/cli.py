@@ -32,6 +32,12 @@ INTERRUPTED = 130
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """A full disk, a quota that is used up, a limit of a file's size."""
 
+_NO_WAY = (
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+)
+"""A place that is something else, or that may not be used."""
+
 app = typer.Typer(
     name="medhome",
     add_completion=False,
@@ -299,6 +305,13 @@ def main() -> None:
         )
         sys.exit(1)
     except OSError as problem:
+        if problem.errno in _NO_WAY and problem.filename:
+            print(
+                f"medhome: {problem.filename}: cannot be read or written ({problem.strerror}); name another "
+                "place",
+                file=sys.stderr,
+            )
+            sys.exit(2)
         if problem.errno not in _NO_ROOM:
             raise
         where = f" {problem.filename}" if problem.filename else ""

@@ -52,6 +52,7 @@ def register(app: typer.Typer, fixed_environment: Callable[[], None]) -> None:
         if out is None:
             print(text)
         else:
+            out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(text + "\n", encoding="utf-8", newline="\n")
             show(json, {"schema": str(out)}, str(out))
 

@@ -8,7 +8,9 @@ import jsonschema
 import pytest
 
 from medhome.reporting.file_schemas import FILES, faults, file_schema
-from medhome.reporting.json_files import read_json
+from medhome.reporting.json_files import read_json, write_json
+from medhome.reporting.verify import read_published
+from medhome.study.problems import DataProblem
 
 
 @pytest.fixture
@@ -51,3 +53,37 @@ def test_what_is_not_as_described_is_refused_and_named(document, name, spoil, wh
         jsonschema.Draft202012Validator(file_schema(name)).validate(spoiled)
     found = faults(name, spoiled)
     assert found and all(f.startswith(f"{name}.json, {where}") for f in found), found
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "where"),
+    [
+        ("manifest", lambda d: d.update(outputs=3), "outputs"),
+        ("manifest", lambda d: d["outputs"][0].pop("sha256"), "outputs.0.sha256"),
+        ("manifest", lambda d: d.update(environment=[]), "environment"),
+        ("manifest", lambda d: d.update(parameters=None), "parameters"),
+        ("manifest", lambda d: d.pop("study"), "study"),
+        ("results", lambda d: d.update(numbers=[]), "numbers"),
+        ("results", lambda d: d["numbers"].update(x=3), "numbers.x"),
+        ("results", lambda d: headline(d).update(value="-4.2"), "numbers.did.total_pmpm.value"),
+        ("results", lambda d: headline(d).update(ci95=3), "numbers.did.total_pmpm.ci95"),
+    ],
+)
+def test_a_torn_file_is_refused_by_its_part_and_not_with_a_traceback(document, tmp_path, name, spoil, where):
+    for other in FILES:
+        write_json(document(other), tmp_path / f"{other}.json")
+    assert read_published(tmp_path).numbers
+    torn = document(name)
+    spoil(torn)
+    write_json(torn, tmp_path / f"{name}.json")
+    with pytest.raises(DataProblem, match=rf"{name}\.json: not as medhome writes it \({name}\.json, {where}"):
+        read_published(tmp_path)
+
+
+def test_a_key_of_a_later_version_can_still_be_read(document, tmp_path):
+    later = document("manifest")
+    later["code"]["builder"] = "x"
+    write_json(later, tmp_path / "manifest.json")
+    write_json(document("results"), tmp_path / "results.json")
+    assert read_published(tmp_path).manifest["code"]["builder"] == "x"
+    assert faults("manifest", later) == ["manifest.json, code.builder: Extra inputs are not permitted"]

@@ -152,8 +152,11 @@ def test_a_synthetic_study_is_simulated_again_under_its_name(example_report, cop
     reports.verify(copied, None, synthetic=True)
     assert [s[:2] for s in seen] == [("simulated", "demo"), ("verified", seen[0][2])]
     manifest = read_json(copied / "manifest.json")
-    for study, synthetic in (({"id": "mine"}, True), ({"id": "demo"}, False)):
-        write_json({**manifest, "study": study, "synthetic": synthetic}, copied / "manifest.json")
+    for study, synthetic in (("mine", True), ("demo", False)):
+        write_json(
+            {**manifest, "study": {**manifest["study"], "id": study}, "synthetic": synthetic},
+            copied / "manifest.json",
+        )
         with pytest.raises(StudyFileError, match="is not a simulated world that medhome can write"):
             reports.verify(copied, None, synthetic=True)
     done = CliRunner().invoke(app, ["verify", str(copied), "--synthetic", "--manifest-only"])

@@ -211,8 +211,20 @@ def file_schema(name: str) -> dict[str, Any]:
     }
 
 
-def faults(name: str, document: Any, most: int = 10) -> list[str]:
+_LEGIBLE = (
+    "extra_forbidden",
+    "literal_error",
+    "string_pattern_mismatch",
+    "less_than_equal",
+    "greater_than_equal",
+)
+"""Faults with which a document can still be read: a key too many, a word or a number that is not allowed."""
+
+
+def faults(name: str, document: Any, most: int = 10, *, illegible: bool = False) -> list[str]:
     """Where a document is not as described, in words; empty where it is.
+
+    illegible: only faults with which it cannot be read: a part that is missing or of another kind.
 
     >>> faults("results", {"schema": "medhome/results/1"}, most=1)
     ['results.json, run_id: Field required']
@@ -220,10 +232,8 @@ def faults(name: str, document: Any, most: int = 10) -> list[str]:
     try:
         FILES[name].model_validate(document)
     except ValidationError as error:
-        found = [
-            f"{name}.json, {'.'.join(str(part) for part in one['loc'])}: {one['msg']}"
-            for one in error.errors()
-        ]
+        errors = [one for one in error.errors() if not (illegible and one["type"] in _LEGIBLE)]
+        found = [f"{name}.json, {'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in errors]
         more = [f"{name}.json: and {len(found) - most} more"] if len(found) > most else []
         return [*found[:most], *more]
     return []

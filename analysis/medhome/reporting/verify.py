@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from medhome.reporting.differences import Difference, differences, likely_cause
+from medhome.reporting.file_schemas import faults
 from medhome.reporting.json_files import read_json
 from medhome.reporting.manifest import NAME as MANIFEST
 from medhome.reporting.results_file import SCHEMA, TOLERANCES, significant
@@ -151,6 +152,13 @@ def read_published(folder: Path) -> Published:
         raise DataProblem(
             f"{folder / RESULTS}: has the schema {results['schema']!r}; this medhome reads {SCHEMA!r}"
         )
+    for name, document in ((MANIFEST, manifest), (RESULTS, results)):
+        broken = faults(name.removesuffix(".json"), document, most=3, illegible=True)
+        if broken:
+            raise DataProblem(
+                f"{folder / name}: not as medhome writes it ({'; '.join(broken)}); copy it again from where "
+                "it was published"
+            )
     return Published(numbers=results["numbers"], manifest=manifest, altered=tuple(_altered(folder, manifest)))
 
 
