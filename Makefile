@@ -71,8 +71,9 @@ released: demo  ## keep the demonstration's first page and results in reports/re
 	  cp build/released/demo/2010-03/$$file $(KEPT)/$$file || exit 1; done
 	$(BIN)/medhome verify $(KEPT) --manifest-only
 
+# worksteal: long stretches stay in one process, so that what a module's tests share is made once.
 test: env  ## the tests, the linter, the type checker and the layers
-	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 	$(MAKE) --no-print-directory lint
 
 lint: env  ## the linter, the type checker and the layers

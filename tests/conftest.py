@@ -185,19 +185,20 @@ def evaluated_once(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Tem
     That an evaluation comes out the same when it is repeated is shown by the tests of the same bytes.
     """
     from medhome import evaluate
+    from medhome.study.progress import silent
     from medhome.study.provenance import file_digest
 
     every = evaluate.evaluate
 
-    def once(spec: Any, data: Path, *more: Any) -> Any:
+    def once(spec: Any, data: Path, progress: Any = silent, engine: str = "duckdb") -> Any:
         files = sorted(p for p in Path(data).rglob("*") if p.is_file())
         digests = [f"{p.name} {file_digest(p)}" for p in files]
-        made_of = [spec.model_dump_json(), *(more[1:] or ["duckdb"]), *digests]
+        made_of = [spec.model_dump_json(), engine, *digests]
         name = f"evaluated-{hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]}"
 
         def make(folder: Path) -> None:
             folder.mkdir()
-            (folder / "pickle").write_bytes(pickle.dumps(every(spec, data, *more)))
+            (folder / "pickle").write_bytes(pickle.dumps(every(spec, data, progress, engine)))
 
         return pickle.loads((_once(tmp_path_factory, name, make) / "pickle").read_bytes())
 

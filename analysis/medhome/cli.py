@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from pathlib import Path
@@ -284,6 +285,9 @@ cli_reports.register(app, lambda: _fixed_environment())
 
 def main() -> None:
     """Entry point of the command ``medhome``."""
+    # A query is thousands of small objects that live on together: to look through all of them after every
+    # seven hundred new ones is a tenth of the time that the tables take.
+    gc.set_threshold(200_000, 20, 50)
     try:
         app()
     except MedhomeError as problem:
