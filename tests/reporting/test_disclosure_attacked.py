@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from benchmarks import disclosure_studies as studies
@@ -44,6 +46,9 @@ def test_what_the_reader_names_is_true():
 
 
 def test_a_small_count_in_the_file_behind_a_table_is_found():
-    page = '<a href="data:text/csv;charset=utf-8,Arm,Members,Effect%0Atreated,7,7%0Aprogram,12,3%0A">CSV</a>'
-    (table,) = tables(page)
-    assert list(small_cells(table, FLOOR)) == ["Members 7 (treated, 7)"]
+    text = "Arm,Members,Effect\ntreated,7,7\nprogram,12,3\n"
+    for data in (f"charset=utf-8,{quote(text)}", f"charset=utf-8;base64,{b64encode(text.encode()).decode()}"):
+        (table,) = tables(f'<a href="data:text/csv;{data}">CSV</a>')
+        assert list(small_cells(table, FLOOR)) == ["Members 7 (treated, 7)"]
+    heads = ("treated_members", "engaged", "claim_lines", "member_months", "members_months", "estimate")
+    assert [h for h in heads if list(small_cells([{h: "7"}], FLOOR))] == list(heads[:3])

@@ -21,9 +21,12 @@ from medhome.reporting.outside_reader import Reader
 from medhome.reporting.rounded_counts import BASE
 from medhome.study.spec import StudySpec, read_study
 
-_LINK = re.compile(r'href="data:text/csv[^,"]*(;base64)?,([^"]*)"')
+_LINK = re.compile(r'href="data:text/csv[^,"]*?(;base64)?,([^"]*)"')
 _COUNTED = re.compile(r"(?<![\d.,:$-])(\d+) (?:members|people|persons|patients|clinicians|claim lines)\b")
-_HEADS = re.compile(r"(members|people|persons|clinicians|lines)(_(?!months)\w+)?")
+_HEADS = re.compile(
+    r"(\w+_)?(members|people|persons|clinicians|lines|respondents|invited)(_(?!months)\w+)?"
+    r"|identified|reached|engaged|contacts|count|without_(history|score)"
+)
 _NOT_READ = re.compile(r"(?s)<(style|script|pre).*?</\1>")
 _TAG = re.compile(r"<[^>]+>")
 
