@@ -6,12 +6,15 @@ Drawn again, released, verified without data, packed and reproduced: tests/test_
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
+from tests import screenshots
+from tests.chromium_over_a_pipe import Tab, started
 from typer.testing import CliRunner
 
 from medhome import reports
@@ -80,6 +83,18 @@ def test_an_engine_without_room_is_said_in_one_line_and_leaves_the_report(
     assert "earlier reports are untouched" in said
     after = {p.relative_to(out).as_posix() for p in out.rglob("*")}, _bytes(out / "small" / "2010-03")
     assert after == before
+
+
+def test_a_real_report_opens_in_a_browser_without_a_request_a_complaint_or_a_fault(chromium, small_run):
+    """Every page of a run on a phone and on a desk, and its findings on paper."""
+    seen = list(screenshots.views(small_run.report / "current", chromium, (390, 1180), ("light",), False))
+    assert len({view.page for view in seen}) > 8 and len(seen) == 2 * len({view.page for view in seen})
+    odd = {view.name: (view.faults, view.requests, view.complaints) for view in seen}
+    assert {name: found for name, found in odd.items() if any(found)} == {}
+    with started(chromium) as browser:
+        tab = Tab(browser)
+        tab.open((small_run.report / "current" / "index.html").as_uri())
+        assert len(re.findall(rb"/Type\s*/Page\b(?!s)", tab.pdf())) == 2, "findings on two sheets"
 
 
 def test_two_reports_of_one_run_have_no_number_that_moved(medhome, small_run, copied):
