@@ -315,7 +315,7 @@ def manifest_only(folder: Path, said: Said) -> None:
     assert (folder / "verification" / "certificate.txt").read_text().strip()
     found = json.loads((folder / "verification" / "verification.json").read_text())
     assert found["unsupported"] == [], "an amount in a sentence that no result reads like"
-    wanted = ("shape", "digests", "run", "intervals", "ratios", "sums", "withheld", "text")
+    wanted = ("shape", "digests", "run", "intervals", "ratios", "sums", "headline", "withheld", "text")
     assert {h["id"]: h["compared"] > 0 for h in found["held"]} == dict.fromkeys(wanted, True)
 
 

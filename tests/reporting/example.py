@@ -1300,7 +1300,8 @@ def member_costs() -> MemberCosts:
     tests = [
         {"family": f, "stratum": s, "test": t, "members": 4_000 if s == "children" else 40_000,
          "statistic": v, "se": 0.04, "lo95": v - 0.08, "hi95": v + 0.08, "p": p,
-         "largest": 12.5 if "Hosmer" in t else NAN, "meaning": f"{t} of {f}."}
+         "largest": 12.5 if "Hosmer" in t else NAN, "mean": 301.0 if "Hosmer" in t else NAN,
+         "meaning": f"{t} of {f}."}
         for f in ("ols", "two-part") for s in ("adults", "children")
         for t, v, p in (("modified Park", 1.4, 0.0001), ("Pregibon link", 0.02, 0.6),
                         ("modified Hosmer-Lemeshow", 1.3, 0.3), ("Pearson correlation", 0.0, 1.0),

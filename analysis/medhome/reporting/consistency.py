@@ -181,6 +181,28 @@ def _sums(numbers: Numbers) -> Iterator[str | None]:
         yield None if good else f"did.variance: the shares sum to {sum(sources):.10g}, not 1"
 
 
+    kinds = [value(k) for k in numbers if re.fullmatch(r"where\.category\.(?!all\.)\w+\.estimate", k)]
+    whole = value("where.category.all.estimate")
+    if kinds and whole is not None and None not in kinds:
+        total = math.fsum(kinds)
+        good = math.isclose(total, whole, rel_tol=1e-7, abs_tol=1e-7)
+        yield None if good else f"where.category.all.estimate: {whole}, but its parts sum to {total:.10g}"
+
+
+def _one_headline(numbers: Numbers) -> Iterator[str | None]:
+    """The effect is one number, wherever it stands: among definitions, kinds of service, and as savings."""
+    effect = numbers.get("did.total_pmpm", {}).get("value")
+    for name, sign in (
+        ("expected.E3.difference_pmpm", 1),
+        ("where.category.all.estimate", 1),
+        ("savings.gross_pmpm", -1),
+    ):
+        found = numbers.get(name, {}).get("value")
+        if effect is not None and found is not None:
+            good = math.isclose(sign * found, effect, rel_tol=1e-8, abs_tol=1e-8)
+            yield None if good else f"{name}: {found}, but did.total_pmpm is {effect}"
+
+
 def _withheld(numbers: Numbers) -> Iterator[str | None]:
     """Withheld numbers have no value."""
     for name, number in numbers.items():
@@ -192,6 +214,7 @@ LAWS: tuple[tuple[str, str, Callable[[Numbers], Iterator[str | None]]], ...] = (
     ("intervals", "intervals with their estimates", _intervals),
     ("ratios", "actual and expected cost with their ratio and difference", _ratios),
     ("sums", "totals with their parts", _sums),
+    ("headline", "the effect wherever it stands", _one_headline),
     ("withheld", "withheld numbers without a value", _withheld),
 )
 

@@ -69,6 +69,7 @@ MEMBER_COSTS: tuple[Table, ...] = (
             "members": MEMBERS,
             "statistic": Column("", "estimate", 3, "members"),
             "largest": Column("unit of the outcome", "estimate", 2, "members"),
+            "mean": Column("unit of the outcome", "estimate", 2, "members"),
         },
         label="meaning",
     ),

@@ -30,7 +30,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "tests": (
         *("family", "stratum", "test", "members", "statistic", "se", "lo95", "hi95", "p", "largest"),
-        "meaning",
+        *("mean", "meaning"),
     ),
     "effects": (
         *("family", "stratum", *_SIZE, "with_pmpm", "without_pmpm", "gap_pmpm"),
@@ -77,7 +77,7 @@ class MemberCosts:
         member-months with cost, of the first part of two (``without_cost``: members with none; not
         released). Where there is no model, ``why`` says so.
     tests: exhibit T8, one row per test: statistic, its error, ``largest`` (mean residual of the group that
-        is furthest off) and ``meaning`` in words.
+        is furthest off), ``mean`` (of the outcome) and ``meaning`` in words.
     effects: by how much treated cost after the start differs with and without the program, by recycled
         predictions of a model with arm, period and their product: interval by the delta method and by
         drawing practices; stratum "all" sums the strata by their member-months. ``gap_pmpm``: actual cost of

@@ -192,6 +192,7 @@ def test_a_wrong_link_and_a_wrong_variance_are_found():
     assert tests.loc["Pregibon link", "p"] < 0.01 and "link is wrong" in tests.loc["Pregibon link", "meaning"]
     groups = tests.loc["modified Hosmer-Lemeshow"]
     assert groups["p"] < 0.05 and f"prediction: {groups['largest']:+,.2f} against" in groups["meaning"]
+    assert f"a mean of {groups['mean']:,.2f}" in groups["meaning"]
     assert (
         tests.loc["modified Park", "ci_low"] > 0 and "OLS assumes 0" in tests.loc["modified Park", "meaning"]
     )

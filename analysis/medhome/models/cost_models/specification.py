@@ -28,7 +28,7 @@ SMALL = 0.05
 """Share of the mean prediction below which a prediction (of ols, say) has no usable logarithm."""
 GROUPS = 10
 FAMILIES = {0: "Gaussian", 1: "Poisson", 2: "gamma", 3: "inverse Gaussian"}
-COLUMNS = ("test", "statistic", "ci_low", "ci_high", "se", "p", "largest", "meaning")
+COLUMNS = ("test", "statistic", "ci_low", "ci_high", "se", "p", "largest", "mean", "meaning")
 
 
 def specification_tests(
@@ -42,7 +42,8 @@ def specification_tests(
 ) -> pd.DataFrame:
     """One row per test: statistic, 95% interval, standard error, p and what it means, in words.
 
-    ``largest`` is the mean residual of the group that is furthest off, of the test that has groups.
+    ``largest`` is the mean residual of the group that is furthest off and ``mean`` the mean outcome, of the
+    test that has groups.
 
     folds, seed: of the Copas test; whole clusters are held out. held: predictions (N,) on rows left out of
     the fit, where they are known already. floor: numbers of rows below it are not told.
@@ -72,7 +73,8 @@ def specification_tests(
 
 def _row(name: str, test: Callable[[], dict[str, object]]) -> dict[str, object]:
     nan = float("nan")
-    empty = {"statistic": nan, "ci_low": nan, "ci_high": nan, "se": nan, "p": nan, "largest": nan}
+    names = ("statistic", "ci_low", "ci_high", "se", "p", "largest", "mean")
+    empty = dict.fromkeys(names, nan)
     try:
         return {"test": name, **empty, **test()}
     except ModelRefusal as refused:
@@ -201,7 +203,7 @@ def _hosmer_lemeshow(mean: np.ndarray, table: CostTable) -> dict[str, object]:
         if p >= 0.05
         else f"Some tenth of the predictions is off ({where}): predicted and actual cost part there."
     )
-    return {"statistic": f, "p": p, "largest": largest, "meaning": meaning}
+    return {"statistic": f, "p": p, "largest": largest, "mean": overall, "meaning": meaning}
 
 
 def _pearson(mean: np.ndarray, table: CostTable) -> dict[str, object]:
