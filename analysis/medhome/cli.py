@@ -30,6 +30,9 @@ doctor: not as locked) · 4 input data not as described ·
 
 INTERRUPTED = 130
 
+SETTINGS = """Settings: MEDHOME_MEMORY_LIMIT (2GB) is what the engine may take of memory; it puts the rest
+aside where TMPDIR says. Neither moves a number."""
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """A full disk, a quota that is used up, a limit of a file's size."""
 
@@ -45,7 +48,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog=EXIT_CODES,
+    epilog=f"{EXIT_CODES}\n\n{SETTINGS}",
     help="Did a care program change what care cost, compared with what would have been expected?",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
