@@ -316,6 +316,7 @@ def manifest_only(folder: Path, said: Said) -> None:
     found = json.loads((folder / "verification" / "verification.json").read_text())
     assert found["unsupported"] == [], "an amount in a sentence that no result reads like"
     wanted = ("shape", "digests", "run", "intervals", "ratios", "sums", "headline", "withheld", "text")
+    wanted = (*wanted, "tables")
     assert {h["id"]: h["compared"] > 0 for h in found["held"]} == dict.fromkeys(wanted, True)
 
 

@@ -67,6 +67,19 @@ def test_the_page_of_a_family_holds_a_picture_and_both_tables():
     assert measure_pages.utilisation_of_care(report(study(), measures=Measures())).html == ""
 
 
+def test_the_gaps_of_the_sentence_have_names_of_their_own():
+    found = numbers(evaluation(measures=measures()), asked())
+    opened, shut = (found[f"measures.gaps_together.baseline.{name}"]["value"] for name in ("open", "closed"))
+    shown_rows = (
+        measures().gaps.query("arm == 'treated' and period == 'baseline'").dropna(subset="denominator")
+    )
+    shown_rows = shown_rows[~shown_rows["measure"].str.startswith("composite_")]
+    assert opened == shown_rows["denominator"].sum() and shut == shown_rows["events"].sum() > 0
+    assert found["measures.gaps_together.baseline.rate"]["value"] == pytest.approx(shut / opened, rel=1e-9)
+    assert f"{shut:,.0f} of {opened:,.0f}" in shown("gaps_in_care")
+    assert "measures.gaps_together.baseline.open" not in numbers(evaluation(measures=Measures()), asked())
+
+
 def test_gaps_are_counted_and_drawn():
     text = shown("gaps_in_care")
     assert "before the start 200 of 500 (40.0%) and after it 270 of 540 (50.0%) were closed" in text

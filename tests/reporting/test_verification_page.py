@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 
 import pytest
@@ -112,6 +113,29 @@ def test_each_amount_in_a_sentence_is_named_by_its_result(copied):
     (copied / "index.html").write_text("<main><p>It fell by $987.65.</p></main>")
     text = next(h for h in consistency(read_published(copied), copied).held if h.id == "text")
     assert text.findings == (f"did.total_pmpm: no sentence of index.html says {effect:,.2f}",)
+
+
+def page_with(csv: str) -> str:
+    data = base64.b64encode(csv.encode()).decode()
+    return f'<main><a download="tbl-x.csv" href="data:text/csv;charset=utf-8;base64,{data}">CSV</a></main>'
+
+
+def test_each_number_of_a_table_is_a_result_or_the_difference_of_two_of_its_row(copied):
+    """Keys are left out, a withheld cell too; the ninth digit counts, and a number from nowhere is listed."""
+    number = read_json(copied / "results.json")["numbers"]["did.total_pmpm"]
+    value, (low, high) = number["value"], number["ci95"]
+    head = "arm,quarter,estimate,lo95,hi95,change,members\n"
+    for name, cells, odd in (
+        ("good", f"a,77,{value:.10g},{low:.10g},{high:.10g},{high - low:.10g},withheld", []),
+        ("digit", f"a,77,{value * (1 + 1e-7):.10g},,,,", [f"estimate: {value * (1 + 1e-7):,.10g}"]),
+        ("alien", f"a,77,{value:.10g},,,,987654.3", ["members: 987,654.3"]),
+    ):
+        (copied / "index.html").write_text(page_with(f"{head}{cells}\n"))
+        found = consistency(read_published(copied), copied)
+        assert list(found.odd_cells) == [f"index.html: tbl-x, a, {one}" for one in odd], name
+        assert set(found.odd_cells) <= set(found.unsupported)
+        held = next(h for h in found.held if h.id == "tables")
+        assert held.compared == {"good": 4, "digit": 0, "alien": 1}[name] and held.findings == ()
 
 
 @pytest.mark.parametrize(

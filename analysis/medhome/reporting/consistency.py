@@ -18,6 +18,7 @@ from medhome.reporting.amounts import Amount, Known, Numbers, amounts, sentences
 from medhome.reporting.file_schemas import faults
 from medhome.reporting.json_files import read_json
 from medhome.reporting.manifest import run_id_of
+from medhome.reporting.table_numbers import unsupported
 from medhome.reporting.verify import RESULTS, Published
 
 _FIRST = "index.html"
@@ -43,18 +44,20 @@ class Consistency:
     """What was held against what in a report's own files.
 
     absent: files that the manifest describes and that are not here. amounts: those of the report's sentences,
-    each with the results that read like it.
+    each with the results that read like it. odd_cells: numbers of tables that are no results.
     """
 
     run_id: str
     held: tuple[Held, ...]
     absent: tuple[str, ...]
     amounts: tuple[Amount, ...] = ()
+    odd_cells: tuple[str, ...] = ()
 
     @property
     def unsupported(self) -> tuple[str, ...]:
-        """Amounts that no result reads like: to be looked at, no failure."""
-        return tuple(dict.fromkeys(one.line for one in self.amounts if not one.names))
+        """Amounts of sentences and tables that are no result: to be looked at, no failure."""
+        told = dict.fromkeys(one.line for one in self.amounts if not one.names)
+        return (*told, *self.odd_cells)
 
     @property
     def agrees(self) -> bool:
@@ -85,7 +88,7 @@ class Consistency:
         if self.absent:
             lines.append(f"not here, and so not looked at: {', '.join(self.absent)}")
         if self.unsupported:
-            lines.append("amounts in sentences that results.json does not hold as they are:")
+            lines.append("amounts in sentences and tables that results.json does not hold as they are:")
             lines += [f"  {line}" for line in self.unsupported]
         return "\n".join(lines)
 
@@ -120,12 +123,15 @@ def consistency(published: Published, folder: Path) -> Consistency:
     held.append(
         Held(id="text", about="amounts in sentences with results.json", compared=found_in, findings=unsaid)
     )
+    shown, odd_cells = unsupported({n: folder / n for n in here if n.endswith(".html")}, numbers)
+    held.append(Held(id="tables", about="numbers of tables with results.json", compared=shown, findings=()))
     outputs = [o["name"] for o in manifest["outputs"]]
     return Consistency(
         run_id=str(manifest.get("run_id")),
         held=tuple(held),
         absent=tuple(n for n in outputs if n not in here),
         amounts=tuple(said),
+        odd_cells=tuple(odd_cells),
     )
 
 
@@ -179,7 +185,6 @@ def _sums(numbers: Numbers) -> Iterator[str | None]:
     if sources and None not in sources:
         good = math.isclose(sum(sources), 1.0, abs_tol=1e-8)
         yield None if good else f"did.variance: the shares sum to {sum(sources):.10g}, not 1"
-
 
     kinds = [value(k) for k in numbers if re.fullmatch(r"where\.category\.(?!all\.)\w+\.estimate", k)]
     whole = value("where.category.all.estimate")

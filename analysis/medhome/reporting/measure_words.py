@@ -102,21 +102,32 @@ def unknown_in_words(found: Measures) -> str:
     )
 
 
-def closure_in_words(found: Measures) -> str:
-    """How many gaps in care were open, and the share that was closed, in the program."""
+def gaps_together(found: Measures) -> dict[str, tuple[float, float]]:
+    """Gaps of the program's members open and closed, by period, over the measures that are shown."""
     rows = [r for r in records(found.gaps) if r["arm"] == "treated" and not absent(r["denominator"])]
     rows = [r for r in rows if not r["measure"].startswith("composite_")]
-    if not rows:
+    sums = {}
+    for period in ("baseline", "performance"):
+        mine = [r for r in rows if r["period"] == period]
+        opened = sum(r["denominator"] for r in mine)
+        if opened:
+            sums[period] = (opened, sum(r["events"] for r in mine))
+    return sums
+
+
+def closure_in_words(found: Measures) -> str:
+    """How many gaps in care were open, and the share that was closed, in the program."""
+    sums = gaps_together(found)
+    if not sums:
         return (
             "No gaps in care could be followed: look-back before a first year is missing, or counts "
             "are small."
         )
-    parts = []
-    for period, words in (("baseline", "before the start"), ("performance", "after it")):
-        mine = [r for r in rows if r["period"] == period]
-        opened, shut = sum(r["denominator"] for r in mine), sum(r["events"] for r in mine)
-        if opened:
-            parts.append(f"{words} {count(shut)} of {count(opened)} ({share(shut / opened)})")
+    words = {"baseline": "before the start", "performance": "after it"}
+    parts = [
+        f"{words[period]} {count(shut)} of {count(opened)} ({share(shut / opened)})"
+        for period, (opened, shut) in sums.items()
+    ]
     return (
         "A gap is open when a member who is due a service has not had it by the first day of a year; "
         "it is closed "

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from medhome.reporting.json_files import write_json
+from medhome.reporting.measure_words import gaps_together
 from medhome.reporting.result_names import MEMBER_MONTHS, PMPM, TABLES, WITH_INTERVAL, Column, Table
 from medhome.study.periods import month_name
 from medhome.study.results import Estimate, Evaluation
@@ -205,6 +206,14 @@ def _single_numbers(evaluation: Evaluation) -> Iterator[tuple[str, Number]]:
     if did.pre_trend_detectable is not None:
         least = _number(did.pre_trend_detectable, _DRIFT, _DETECTABLE_SLOPE)
         yield "did.pre_trend_detectable_pmpm_per_year", least
+    for period, (opened, shut) in gaps_together(evaluation.measures).items():
+        for name, value, unit in (
+            ("open", opened, "gaps"),
+            ("closed", shut, "gaps"),
+            ("rate", shut / opened, "share"),
+        ):
+            label = f"Gaps in care of the program together, {period}, {name}"
+            yield f"measures.gaps_together.{period}.{name}", _number(value, Column(unit, "exact", 4), label)
     where = evaluation.where
     for name, column, label in _WHERE:
         value = getattr(where, name)
