@@ -62,13 +62,13 @@ reports/.demo: $(VENV)/.made data/.demo $(CODE) $(NOTEBOOKS) analysis/studies/de
 	$(BIN)/medhome run analysis/studies/demo.toml --data data/demo --out reports
 	@touch $@
 
-# What a visitor sees before installing anything: the first page and the results, with what they are held against.
-released: demo  ## keep the demonstration's first page and results in reports/released/demo
+# What a visitor sees before installing anything: the pages and the results, with what they are held against.
+released: demo  ## keep the demonstration's pages and results in reports/released/demo
 	rm -rf build/released
 	$(BIN)/medhome release $(REPORT) --out build/released
-	mkdir -p $(KEPT)
-	for file in index.html results.json manifest.json disclosure.json; do \
-	  cp build/released/demo/2010-03/$$file $(KEPT)/$$file || exit 1; done
+	rm -rf $(KEPT) && mkdir -p $(KEPT)
+	for file in '*.html' results.json manifest.json disclosure.json study.toml; do \
+	  cp build/released/demo/2010-03/$$file $(KEPT)/ || exit 1; done
 	$(BIN)/medhome verify $(KEPT) --manifest-only
 
 # worksteal: long stretches stay in one process, so that what a module's tests share is made once.
