@@ -8,7 +8,7 @@ import example
 import pytest
 
 from medhome.models.encounters import capitation_shift
-from medhome.reporting import claims_exhibits, disclosure
+from medhome.reporting import claims_exhibits, cohort_exhibits, disclosure
 from medhome.study.display import WITHHELD
 from medhome.study.results import ENCOUNTERS, DataQuality, without_rows
 
@@ -63,3 +63,25 @@ def test_capitation_that_spreads_in_one_arm_is_said_on_the_first_page(shares, pa
 
 def test_without_both_arms_and_periods_nothing_is_said():
     assert not list(capitation_shift(dataclasses.replace(quality(), encounters=without_rows(ENCOUNTERS))))
+
+
+def test_rows_add_up_to_the_cent_only_where_they_do():
+    """Where counts and sums are rounded, the page says that a column adds up but for that."""
+    plain = quality()
+    waterfall = plain.waterfall.assign(allowed_usd=[*plain.waterfall["allowed_usd"].iloc[:-1].round(2), 0.0])
+    waterfall.loc[waterfall.index[-1], "allowed_usd"] = waterfall["allowed_usd"].iloc[:-1].sum()
+    waterfall["paid_usd"] = waterfall["allowed_usd"]
+    exact = dataclasses.replace(plain, waterfall=waterfall)
+    assert cohort_exhibits.waterfall(exact).note.endswith("add up to the last, to the cent.")
+    waterfall.loc[waterfall.index[-1], "allowed_usd"] += 5
+    rounded = dataclasses.replace(plain, waterfall=waterfall)
+    assert cohort_exhibits.waterfall(rounded).note.endswith("add up to the last, but for rounding.")
+    of_arms = plain.reconciliation
+    for cents, said in ((0.0, "to the cent"), (0.01, "but for rounding")):
+        moved = of_arms.assign(allowed_usd=of_arms["allowed_usd"] + cents * (of_arms["step"] == 1))
+        told = dataclasses.replace(
+            example.evaluation(), quality=dataclasses.replace(plain, reconciliation=moved)
+        )
+        whole = dataclasses.replace(example.report(), evaluation=told)
+        page = claims_exhibits.dollars_by_arm_and_period(whole)
+        assert f"add up to its last row, {said}. Periods" in page.text

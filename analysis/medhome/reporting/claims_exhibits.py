@@ -6,7 +6,7 @@ import pandas as pd
 
 from medhome.reporting import study_words
 from medhome.reporting.blocks import NOTHING, Block, paragraphs
-from medhome.reporting.cohort_exhibits import by_arm, usd0
+from medhome.reporting.cohort_exhibits import adding_up, by_arm, usd0
 from medhome.reporting.datatable import Column, DataTable
 from medhome.reporting.study_words import arm_label
 from medhome.study.display import count, share, usd
@@ -42,10 +42,12 @@ def dollars_by_arm_and_period(report: ReleasedRun) -> Block:
     quality, spec = report.evaluation.quality, report.spec
     if quality.reconciliation.empty:
         return NOTHING
+    columns = quality.reconciliation.sort_values("step", kind="stable").groupby(["arm", "period"])
+    exactly = adding_up(column for _place, column in columns["allowed_usd"])
     found = paragraphs(
         [
             "The same steps for each arm and for everyone else in the files. A column's changes add up to "
-            "its last row, to the cent. Periods are those of the month of service."
+            f"its last row, {exactly}. Periods are those of the month of service."
         ]
     )
     for table in reconciliation(quality, spec):

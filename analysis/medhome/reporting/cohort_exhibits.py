@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -105,8 +105,19 @@ def waterfall(quality: DataQuality) -> DataTable:
         resting=DataQuality.RESTING["waterfall"],
         strong=ends,
         note="Each step between the first and the last row is a change; all rows but the last add up to "
-        "the last, to the cent.",
+        f"the last, {adding_up([quality.waterfall[c] for c in ('allowed_usd', 'paid_usd')])}.",
     )
+
+
+def adding_up(columns: Iterable[pd.Series]) -> str:
+    """How exactly each column's last number is the sum of those above it; a column with a gap is not asked.
+
+    >>> adding_up([pd.Series([9.5, -2.25, 7.25])]), adding_up([pd.Series([9.5, -2.25, 7.0])])
+    ('to the cent', 'but for rounding')
+    """
+    known = [c for c in columns if len(c) and c.notna().all()]
+    exact = all(abs(float(c.iloc[:-1].sum()) - float(c.iloc[-1])) < 0.005 for c in known)
+    return "to the cent" if exact else "but for rounding"
 
 
 def volumes(quality: DataQuality, spec: StudySpec) -> DataTable:
